@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scap
+
+import "time"
+
+// Source is whatever hands out events: a driver, a capture, a plugin, a fake.
+//
+// Next fills b with the next events in the order of their timestamps and waits
+// at most wait for the first of them; an empty batch and a nil error mean that
+// nothing came. io.EOF ends a source that has an end. The events of a batch
+// borrow the source's memory until Release, which must come before the
+// following Next.
+type Source interface {
+	Next(b *Batch, wait time.Duration) error
+	Release(b *Batch)
+	Close() error
+}
+
+// Batch is one merge round of a source.
+type Batch struct {
+	Events []Event // in time order
+	Late   uint64  // of these, events older than one already handed out
+}
+
+// Selection is what a consumer wants to see.
+type Selection struct {
+	Exit  SyscallSet // calls and tracepoints whose exit (or only) event is wanted
+	Enter SyscallSet // calls whose enter event is wanted too
+}
+
+// Driver is a live source in the kernel.
+type Driver interface {
+	Source
+	// Name is kmod, bpf or modern_bpf.
+	Name() string
+	// SetInterestingSyscalls replaces what is collected. It may be called at
+	// any time from one goroutine, while another one reads. When it fails the
+	// former selection stays in force. The Degraded calls arrive without
+	// their own parameters because the kernel refused their program.
+	SetInterestingSyscalls(Selection) (Applied, error)
+	// Start lets events flow, Stop holds them; both may be repeated.
+	Start() error
+	Stop() error
+	// Stats adds up the counters of all CPUs; perCPU entries are filled when
+	// the slice has room.
+	Stats(*Stats) error
+}
+
+// Applied tells what became of a selection.
+type Applied struct {
+	Degraded []Degraded
+}
+
+// Degraded is a call that arrives as the generic event, and why.
+type Degraded struct {
+	Syscall SC
+	Reason  error
+}
+
+// Counters count events at one place. Seen = Delivered + all kinds of drops.
+type Counters struct {
+	Seen           uint64 // selected events that a hook began to build
+	Delivered      uint64 // put into a ring
+	DropsRing      uint64 // ring full
+	DropsPage      uint64 // a needed page of user memory was not there
+	DropsScratch   uint64 // no scratch slot free, or the event did not fit
+	DropsRecursion uint64 // the kernel skipped the program: it already ran on this CPU
+}
+
+// Drops returns the sum of the drops.
+func (c Counters) Drops() uint64 {
+	return c.DropsRing + c.DropsPage + c.DropsScratch + c.DropsRecursion
+}
+
+// Stats are a driver's counters since it was opened.
+type Stats struct {
+	Counters
+	PerCPU []Counters
+	// By class of call, for the drops that have one: indexed by DropClass.
+	DropsByClass [NumDropClasses]uint64
+	// Truncated counts ring records that were no whole event.
+	Truncated uint64
+	// Late counts events that arrived behind the watermark.
+	Late uint64
+	// RingBytes is the size of all rings; each is mapped twice by the reader.
+	RingBytes uint64
+}
+
+// DropClass groups calls in drop counters.
+type DropClass uint8
+
+// Drop classes.
+const (
+	DropOther DropClass = iota
+	DropCloneFork
+	DropExecve
+	DropConnect
+	DropOpen
+	DropDirFile
+	DropClose
+	DropProcExit
+	NumDropClasses
+)
