@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# `make help` lists what there is.
+
+SHELL      := /bin/bash
+GO         ?= go
+CLANG      ?= clang-19
+LLVM_STRIP ?= llvm-strip-19
+CASES      ?= ../shared/conformance
+# Watching the host needs root; asking for it is left to the last moment.
+SUDO       := $(if $(filter 0,$(shell id -u)),,sudo)
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS    := -s -w -X github.com/tiercel/tiercel/agent.Version=$(VERSION)
+
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/tiercel
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tiercel ./agent/cmd/tiercel
+
+run: build ## build if needed, and watch this host with the default rules (ARGS="..." is passed on)
+	$(SUDO) bin/tiercel $(ARGS)
+
+test: ## all tests; with root and eBPF also the live ones
+	$(GO) vet ./...
+	$(GO) test -timeout 10m ./...
+
+test-race: ## the tests that need no kernel, under the race detector (needs gcc)
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./...
+
+test-live: build ## only the tests that watch the running kernel; they fail where eBPF cannot be used
+	TIERCEL_LIVE=require $(GO) test -count=1 -timeout 10m -v -run 'Live|Scenario' ./modern_bpf/... ./test/...
+
+conformance: ## run the case files of CASES through the real code
+	$(GO) run ./test/conformance -cases $(CASES)
+
+bench: ## Go benchmarks of every stage, with allocations
+	$(GO) test -run '^$$' -bench . -benchmem ./scap/... ./sinsp/... ./rules/... ./test/...
+
+bench-live: build ## start-up, memory and cost per system call on the running kernel (needs root)
+	$(SUDO) test/bench/live.sh
+
+fuzz: ## run every fuzz target for a short while (FUZZTIME=10s)
+	test/fuzz.sh $(or $(FUZZTIME),10s)
+
+generate: ## remake everything that is generated: tables, fillers, compiled probe
+	BPF_CLANG=$(CLANG) BPF_STRIP=$(LLVM_STRIP) $(GO) generate ./...
+
+check-generate: generate ## fail when generating changes anything that is committed
+	@git diff --exit-code --stat && test -z "$$(git status --porcelain)" || { git status --short; echo "generated files are not up to date: run make generate and commit"; exit 1; }
+
+portability: ## compile the shared probe sources as kernel module and as legacy probe
+	$(GO) test -count=1 -v -run Portab ./kmod/... ./bpf/...
+
+lint: ## gofmt, go vet, staticcheck, clang-format
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not formatted: $$out"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@if command -v clang-format-19 >/dev/null; then \
+		clang-format-19 --dry-run --Werror $$(git ls-files '*.c' '*.h' | grep -v /gen/); \
+	else echo "clang-format-19 is not installed: C formatting not checked"; fi
+
+fmt: ## format Go and C sources
+	gofmt -w $$(git ls-files '*.go')
+	clang-format-19 -i $$(git ls-files '*.c' '*.h' | grep -v /gen/)
+
+clean: ## remove what was built
+	rm -rf bin dist
+
+.PHONY: help build run test test-race test-live conformance bench bench-live fuzz generate check-generate portability lint fmt clean
