@@ -102,3 +102,39 @@ type ParamInfo struct {
 	Dyn    []DynVariant // for PTDyn, indexed by selector
 	DirFD  int8         // for PTFSRelpath: the parameter with the directory descriptor; else -1
 }
+
+// Width returns the number of bytes of a value of type t on the wire. fixed is
+// false for a type whose length varies or which never is on the wire.
+func (t ParamType) Width() (bytes int, fixed bool) {
+	if int(t) >= len(paramWidths) || paramWidths[t] == 0 {
+		return 0, false
+	}
+	return int(paramWidths[t]), true
+}
+
+// IsText reports whether a value of type t is a string with its NUL.
+func (t ParamType) IsText() bool {
+	return t == PTCharbuf || t == PTFSPath || t == PTFSRelpath
+}
+
+// IsSigned reports whether a number of type t has a sign.
+func (t ParamType) IsSigned() bool {
+	switch t {
+	case PTInt8, PTInt16, PTInt32, PTInt64, PTErrno, PTFD, PTPID, PTFD32, PTPID32:
+		return true
+	}
+	return false
+}
+
+// paramWidths has 0 for the types without a fixed width.
+var paramWidths = [...]uint8{
+	PTInt8: 1, PTInt16: 2, PTInt32: 4, PTInt64: 8,
+	PTUint8: 1, PTUint16: 2, PTUint32: 4, PTUint64: 8,
+	PTErrno: 8, PTFD: 8, PTPID: 8,
+	PTSyscallID: 2, PTSigtype: 1, PTReltime: 8, PTAbstime: 8,
+	PTPort: 2, PTL4Proto: 1, PTSockfamily: 1, PTBool: 4, PTIPv4Addr: 4,
+	PTFlags8: 1, PTFlags16: 2, PTFlags32: 4, PTUID: 4, PTGID: 4,
+	PTDouble: 8, PTSigset: 4, PTIPv6Addr: 16, PTMode: 4,
+	PTEnumflags8: 1, PTEnumflags16: 2, PTEnumflags32: 4,
+	PTFD32: 4, PTPID32: 4,
+}
