@@ -3,6 +3,9 @@
 // Package fields is the table of everything that a condition or an output can
 // ask of an event: name, type, argument, documentation and extractor of each
 // field. Whatever lists, checks, documents or completes fields reads it.
+//
+// A condition or an output names a field by text; Resolve turns that text into
+// a Ref once, and the Ref yields values event by event without allocating.
 package fields
 
 import (
@@ -10,7 +13,7 @@ import (
 	"github.com/tiercel/tiercel/sinsp/state"
 )
 
-// ArgKind says what a field takes in its brackets.
+// ArgKind says whether a field takes an argument.
 type ArgKind uint8
 
 // Argument kinds.
@@ -23,40 +26,85 @@ const (
 // Arg is a field's argument, parsed once when a condition or format is
 // compiled.
 type Arg struct {
-	Text   string
-	Set    bool
-	Num    int64 // its number, when IsNum
-	IsNum  bool
-	Custom any // what the field's ParseArg made of it
+	Text  string // as written, without brackets, dot and quotes
+	Set   bool
+	Num   int64 // its number, when IsNum
+	IsNum bool
 }
 
-// Field describes one field. Extract fills out and reports whether the field
-// has a value for the event; it must not allocate and may reuse out's slices.
+// Field describes one field. A Field is never changed after the table is made.
 type Field struct {
 	Name        string
-	Class       string
+	Class       string // the group under which it is listed
 	Doc         string
 	Type        scap.ParamType
 	Format      scap.ParamFormat
-	Flags       *scap.FlagTable
 	List        bool
 	Arg         ArgKind
 	ArgIndex    bool // a number is a valid argument
 	ArgKey      bool // text is a valid argument
-	FilterOnly  bool
+	ArgDot      bool // the argument may be written after a dot: evt.arg.flags
+	FilterOnly  bool // not in outputs
+	OutputOnly  bool // not in conditions
 	Hidden      bool
 	Deprecated  bool
 	NoTransform bool // transformers are refused
 	NoRHS       bool // not allowed in val()
-	ParseArg    func(text string) (any, error)
-	Extract     func(ev *state.Event, arg *Arg, out *Value) bool
-	// Any is set for fields that stand for several values (fd.ip, proc.aname
-	// without index): it calls yield with each until yield returns false. A
-	// comparison holds when it holds for any of them (for != : for all).
-	Any func(ev *state.Event, arg *Arg, v *Value, yield func(*Value) bool)
+
+	// Extract fills out and reports whether the field has a value for the
+	// event. It does not allocate, and may reuse out's slices.
+	Extract func(ev *state.Event, arg *Arg, out *Value) bool
+
+	// Each is set for fields that stand for several values in a condition
+	// (fd.ip, proc.aname without index). Called with i = 0, 1, 2 ... and the
+	// same out it yields one value after the other until it returns false. A
+	// comparison holds when it holds for any of the values.
+	Each func(ev *state.Event, arg *Arg, i int, out *Value) bool
+
+	// NEAll says that != on a field with Each holds only when it holds for
+	// every value and there is at least one: neither end has that address.
+	NEAll bool
+
+	eachWithArg bool // Each counts even when an argument is given
+
+	// resolve completes a Ref whose type follows from the argument, and
+	// refuses arguments that can never have a value.
+	resolve func(ref *Ref) error
 }
 
-// Catalog finds fields by name.
+// Catalog finds fields by their bare name.
 type Catalog interface {
+	// Lookup returns the field, or nil. It knows names only: whoever has the
+	// text of a condition or output calls Resolve.
 	Lookup(name string) *Field
+}
+
+// Ref is a field together with its argument, ready to ask events.
+type Ref struct {
+	Field *Field
+	Arg   Arg
+	Text  string // canonical: evt.arg.flags, proc.aname[2]
+
+	// What this reference yields; it differs from the field's own where the
+	// argument decides (evt.rawarg.fd).
+	Type   scap.ParamType
+	Format scap.ParamFormat
+	Flags  *scap.FlagTable // names of the values, or nil
+	List   bool
+}
+
+// Extract fills out with the field's value; false when ev has none.
+func (r *Ref) Extract(ev *state.Event, out *Value) bool {
+	return r.Field.Extract(ev, &r.Arg, out)
+}
+
+// Multi reports whether a comparison has to try the values of Each instead of
+// the one of Extract.
+func (r *Ref) Multi() bool {
+	return r.Field.Each != nil && (!r.Arg.Set || r.Field.eachWithArg)
+}
+
+// Each is Field.Each with the reference's argument.
+func (r *Ref) Each(ev *state.Event, i int, out *Value) bool {
+	return r.Field.Each(ev, &r.Arg, i, out)
 }
