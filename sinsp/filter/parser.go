@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package filter
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The operators by what may stand on their right, in the order in which they
+// are tried: a prefix of another one comes after it.
+var (
+	numOps   = []string{"<=", "<", ">=", ">"}
+	symOps   = []string{"==", "=", "!="}
+	wordOps  = []string{"glob", "iglob", "contains", "icontains", "bcontains", "startswith", "bstartswith", "endswith", "regex"}
+	listOps  = []string{"intersects", "in", "pmatch"}
+	modOps   = []string{"oneof", "anyof", "allof"}
+	keywords = []string{"and", "or", "not"}
+
+	transformers = []string{"tolower", "toupper", "b64", "basename", "len", "join", "concat", "getopt"}
+)
+
+// Operators returns every operator in the order of the reference's list.
+func Operators() []string {
+	return slices.Concat([]string{"exists"}, symOps, numOps, wordOps, listOps)
+}
+
+// Transformers returns the names of the transformers.
+func Transformers() []string { return slices.Clone(transformers) }
+
+// DefaultMaxDepth limits the nesting of productions unless MaxDepth says
+// otherwise. A pair of brackets costs five.
+const DefaultMaxDepth = 100
+
+// Option changes how a text is parsed.
+type Option func(*parser)
+
+// MaxDepth limits the nesting of productions, so that a hostile text cannot
+// exhaust the stack.
+func MaxDepth(n int) Option { return func(p *parser) { p.maxDepth = n } }
+
+// Parse reads a whole condition. Errors are of type *Error.
+func Parse(text string, opts ...Option) (Node, error) {
+	p := newParser(text, opts)
+	n, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	if !p.atEnd() {
+		return nil, p.fail("unexpected token after '%s', expecting 'or', 'and'", p.last)
+	}
+	return n, nil
+}
+
+// ParsePrefix reads a condition and stops at the first thing that cannot
+// continue it. length is how much of the text was read.
+func ParsePrefix(text string, opts ...Option) (n Node, length int, err error) {
+	p := newParser(text, opts)
+	n, err = p.or()
+	if err != nil {
+		return nil, 0, err
+	}
+	return n, p.pos.Offset, nil
+}
+
+// ParseField reads the longest field or transformer at the start of text, as
+// output formats need it: a *Field or *Transform and its length in bytes. A
+// bracket that is no argument does not belong to the field.
+func ParseField(text string) (n Node, length int, err error) {
+	p := newParser(text, nil)
+	n, err = p.fieldOrTransform()
+	if err == nil && n != nil {
+		return n, p.pos.Offset, nil
+	}
+	if l := lenFieldName(text); l > 0 {
+		return &Field{At: Pos{Line: 1, Col: 1}, Name: text[:l]}, l, nil
+	}
+	if err == nil {
+		err = p.fail("expected a field or a transformer")
+	}
+	return nil, 0, err
+}
+
+type parser struct {
+	lexer
+	depth    int
+	maxDepth int
+}
+
+func newParser(text string, opts []Option) *parser {
+	p := &parser{lexer: newLexer(text), maxDepth: DefaultMaxDepth}
+	for _, o := range opts {
+		o(p)
+	}
+	return p
+}
+
+func (p *parser) fail(format string, args ...any) error {
+	return &Error{Pos: p.pos, Msg: fmt.Sprintf(format, args...)}
+}
+
+// enter and leave frame each production that can contain itself.
+func (p *parser) enter() error {
+	p.depth++
+	if p.depth >= p.maxDepth {
+		return p.fail("exceeded max depth limit of %d", p.maxDepth)
+	}
+	return nil
+}
+
+func (p *parser) leave() { p.depth-- }
+
+func (p *parser) or() (Node, error) {
+	at, list, err := p.chain("or", p.and)
+	if err != nil || len(list) == 1 {
+		return first(list), err
+	}
+	return &Or{At: at, Operands: list}, nil
+}
+
+func (p *parser) and() (Node, error) {
+	at, list, err := p.chain("and", p.not)
+	if err != nil || len(list) == 1 {
+		return first(list), err
+	}
+	return &And{At: at, Operands: list}, nil
+}
+
+func first(list []Node) Node {
+	if len(list) == 0 {
+		return nil
+	}
+	return list[0]
+}
+
+// chain reads operands that a keyword joins.
+func (p *parser) chain(keyword string, operand func() (Node, error)) (at Pos, list []Node, err error) {
+	if err := p.enter(); err != nil {
+		return at, nil, err
+	}
+	defer p.leave()
+	p.blank()
+	at = p.pos
+	n, err := operand()
+	for err == nil {
+		list = append(list, n)
+		p.blank()
+		if !p.literal(keyword) {
+			return at, list, nil
+		}
+		switch {
+		case p.blank():
+			n, err = operand()
+		case p.literal("("):
+			n, err = p.group()
+		default:
+			err = p.fail("expected blank or '(' after '%s'", keyword)
+		}
+	}
+	return at, nil, err
+}
+
+// not reads a check behind any number of "not", each of which toggles. One
+// that neither a blank nor a bracket follows is the start of another word.
+func (p *parser) not() (n Node, err error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	p.blank()
+	at, inverted := p.pos, false
+	for n == nil && err == nil {
+		start := p.lexer
+		switch {
+		case !p.literal("not"):
+			n, err = p.check()
+		case p.blank():
+			inverted = !inverted
+		case p.literal("("):
+			inverted = !inverted
+			n, err = p.group()
+		default:
+			p.lexer = start
+			n, err = p.check()
+		}
+	}
+	if err == nil && inverted {
+		n = &Not{At: at, Operand: n}
+	}
+	return n, err
+}
+
+func (p *parser) check() (Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	p.blank()
+	if p.literal("(") {
+		return p.group()
+	}
+	at := p.pos
+	left, err := p.fieldOrTransform()
+	if err != nil {
+		return nil, err
+	}
+	if left != nil {
+		return p.condition(at, left)
+	}
+	if name, ok := p.token(lenIdentifier); ok {
+		return &Identifier{At: at, Name: name}, nil
+	}
+	return nil, p.fail("expected a '(' token, a field check, or an identifier")
+}
+
+// group reads on behind an opening bracket.
+func (p *parser) group() (Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	p.blank()
+	n, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	p.blank()
+	if !p.literal(")") {
+		return nil, p.fail("expected a ')' token")
+	}
+	return n, nil
+}
+
+// condition reads the operator and the right side of a check.
+func (p *parser) condition(at Pos, left Node) (Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	p.blank()
+	b := &Binary{At: at, Left: left, OpPos: p.pos}
+	if p.literal("exists") {
+		return &Unary{At: at, Left: left, Op: "exists", OpPos: b.OpPos}, nil
+	}
+	var err error
+	if op, ok := p.oneOf(numOps); ok {
+		b.Op = op
+		b.Right, err = p.numberSide()
+	} else if op, ok := p.stringOp(); ok {
+		b.Op = op
+		if b.Modifier = p.modifier(); b.Modifier != "" {
+			b.Right, err = p.listSide(false)
+		} else {
+			b.Right, err = p.stringSide()
+		}
+	} else if op, ok := p.oneOf(listOps); ok {
+		b.Op = op
+		b.Right, err = p.listSide(true)
+	} else {
+		err = p.fail("expected a valid check operator: one of %s", operatorText)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+var operatorText = strings.Join(Operators(), ", ")
+
+// stringOp reads an operator that takes a text. One that is a word needs a
+// blank behind it.
+func (p *parser) stringOp() (string, bool) {
+	if op, ok := p.oneOf(symOps); ok {
+		return op, true
+	}
+	start := p.lexer
+	if op, ok := p.oneOf(wordOps); ok && p.blank() {
+		return op, true
+	}
+	p.lexer = start
+	return "", false
+}
+
+// modifier reads oneof, anyof or allof, but only where a list follows: the
+// words are good values otherwise.
+func (p *parser) modifier() string {
+	start := p.lexer
+	if behind := p.text[:p.pos.Offset]; !p.blank() && !isBlank(behind[len(behind)-1]) {
+		return ""
+	}
+	if mod, ok := p.oneOf(modOps); ok && p.blank() {
+		rest := p.rest()
+		n := lenIdentifier(rest)
+		if n > 0 && !slices.Contains(keywords, rest[:n]) || strings.HasPrefix(rest, "(") {
+			return mod
+		}
+	}
+	p.lexer = start
+	return ""
+}
+
+func (p *parser) numberSide() (Node, error) {
+	n, err := p.fieldSide()
+	if n != nil || err != nil {
+		return n, err
+	}
+	at := p.pos
+	if num, ok := p.number(); ok {
+		return &Value{At: at, Text: num}, nil
+	}
+	return nil, p.fail("expected a number value, a field with 'val(...)' or a transformer")
+}
+
+func (p *parser) number() (string, bool) {
+	if text, ok := p.token(lenHex); ok {
+		return text, true
+	}
+	return p.token(lenNumber)
+}
+
+func (p *parser) stringSide() (Node, error) {
+	n, err := p.fieldSide()
+	if n != nil || err != nil {
+		return n, err
+	}
+	v, err := p.str()
+	if v == nil && err == nil {
+		err = p.fail("expected a string value, a field with 'val(...)' or a transformer")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// str reads a quoted or bare value; nil when there is none.
+func (p *parser) str() (*Value, error) {
+	at := p.pos
+	text, ok, err := p.quoted()
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return &Value{At: at, Text: text, Quoted: true}, nil
+	}
+	if text, ok = p.token(lenBare); ok {
+		return &Value{At: at, Text: text}, nil
+	}
+	return nil, nil
+}
+
+// listSide reads a list of values, the name of one or, if fields says so,
+// something computed.
+func (p *parser) listSide(fields bool) (Node, error) {
+	p.blank()
+	at := p.pos
+	if p.literal("(") {
+		return p.list(at)
+	}
+	if fields {
+		if n, err := p.fieldSide(); n != nil || err != nil {
+			return n, err
+		}
+	}
+	if name, ok := p.token(lenIdentifier); ok {
+		return &List{At: at, Elems: []Node{&Value{At: at, Text: name}}, Placeholder: true}, nil
+	}
+	return nil, p.fail("expected a list of values or the name of a list")
+}
+
+// list reads on behind the opening bracket of a list of values.
+func (p *parser) list(at Pos) (Node, error) {
+	if p.emptyList() {
+		return &List{At: at}, nil
+	}
+	elems, err := p.elements(func() (Node, error) {
+		v, err := p.str()
+		if v == nil && err == nil {
+			err = p.fail("expected a string value")
+		}
+		return v, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &List{At: at, Elems: elems}, nil
+}
+
+func (p *parser) emptyList() bool {
+	p.blank()
+	return p.literal(")")
+}
+
+// elements reads one thing or more, separated by commas, and the closing
+// bracket.
+func (p *parser) elements(element func() (Node, error)) ([]Node, error) {
+	var elems []Node
+	p.blank()
+	for {
+		n, err := element()
+		if err != nil {
+			return nil, err
+		}
+		elems = append(elems, n)
+		p.blank()
+		if !p.literal(",") {
+			break
+		}
+		p.blank()
+	}
+	if !p.literal(")") {
+		return nil, p.fail("expected a ')' token")
+	}
+	return elems, nil
+}
+
+// fieldSide reads val(field) or a transformer on a right side; nil when there
+// is neither.
+func (p *parser) fieldSide() (Node, error) {
+	p.blank()
+	at := p.pos
+	if !p.literal("val(") {
+		return p.transform()
+	}
+	p.blank()
+	f, err := p.field()
+	if err != nil {
+		return nil, err
+	}
+	if f == nil {
+		return nil, p.fail("expected a field within 'val'")
+	}
+	p.blank()
+	if !p.literal(")") {
+		return nil, p.fail("expected a ')' token")
+	}
+	f.At, f.InVal = at, true
+	return f, nil
+}
+
+// fieldOrTransform returns nil when neither is next.
+func (p *parser) fieldOrTransform() (Node, error) {
+	f, err := p.field()
+	if err != nil {
+		return nil, err
+	}
+	if f != nil {
+		return f, nil
+	}
+	return p.transform()
+}
+
+// field returns nil when no field is next.
+func (p *parser) field() (*Field, error) {
+	at := p.pos
+	name, ok := p.token(lenFieldName)
+	if !ok {
+		return nil, nil
+	}
+	arg, hasArg, err := p.argument()
+	if err != nil {
+		return nil, err
+	}
+	return &Field{At: at, Name: name, Arg: arg, HasArg: hasArg}, nil
+}
+
+// argument reads the text in square brackets, if there is one.
+func (p *parser) argument() (arg string, ok bool, err error) {
+	if !p.literal("[") {
+		return "", false, nil
+	}
+	if arg, ok, err = p.quoted(); err != nil {
+		return "", false, err
+	}
+	if !ok {
+		arg, ok = p.token(lenArgText)
+	}
+	if !ok {
+		return "", false, p.fail("expected a valid field argument: a quoted string or a bare string")
+	}
+	if !p.literal("]") {
+		return "", false, p.fail("expected a ']' token")
+	}
+	return arg, true, nil
+}
+
+// transform returns nil when no transformer is next.
+func (p *parser) transform() (Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	t := &Transform{At: p.pos}
+	for _, name := range transformers {
+		if p.literal(name + "(") {
+			t.Name = name
+			break
+		}
+	}
+	if t.Name == "" {
+		return nil, nil
+	}
+	var err error
+	operand := func() (Node, error) { return p.operand(true, t.Name) }
+	if t.Args, err = p.elements(operand); err != nil {
+		return nil, err
+	}
+	t.Arg, t.HasArg, err = p.argument()
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// operand reads one argument of a transformer, or one element of a list
+// there.
+func (p *parser) operand(list bool, of string) (Node, error) {
+	at := p.pos
+	if num, ok := p.number(); ok {
+		return &Value{At: at, Text: num}, nil
+	}
+	text, ok, err := p.quoted()
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return &Value{At: at, Text: text, Quoted: true}, nil
+	}
+	if list && p.literal("(") {
+		if p.emptyList() {
+			return &List{At: at}, nil
+		}
+		elems, err := p.elements(func() (Node, error) { return p.operand(false, of) })
+		if err != nil {
+			return nil, err
+		}
+		return &List{At: at, Elems: elems}, nil
+	}
+	n, err := p.fieldOrTransform()
+	if n == nil && err == nil {
+		err = p.fail("expected a field, a transformer or a value within '%s'", of)
+	}
+	return n, err
+}
