@@ -2,7 +2,10 @@
 
 package scap
 
-import "math/bits"
+import (
+	"iter"
+	"math/bits"
+)
 
 const setWords = 10
 
@@ -22,7 +25,8 @@ func NewSyscallSet(codes ...SC) SyscallSet {
 	return s
 }
 
-// Add puts c into the set; a code beyond the set's range is ignored.
+// Add puts c into the set; a code beyond the set's range is ignored (the
+// tables end far below it, as a test holds).
 func (s *SyscallSet) Add(c SC) {
 	if int(c) < setWords*64 {
 		s.w[c/64] |= 1 << (c % 64)
@@ -77,8 +81,21 @@ func (s SyscallSet) Minus(t SyscallSet) SyscallSet {
 	return s
 }
 
+// Equal reports whether s and t have the same members; it is ==.
+func (s SyscallSet) Equal(t SyscallSet) bool { return s == t }
+
+// ContainsAll reports whether every member of t is in s.
+func (s SyscallSet) ContainsAll(t SyscallSet) bool { return t.Minus(s).IsEmpty() }
+
+// Intersects reports whether s and t have a member in common.
+func (s SyscallSet) Intersects(t SyscallSet) bool { return !s.Intersect(t).IsEmpty() }
+
+// Words returns the set as a bitmap: bit c%64 of word c/64 is code c. It is
+// what a driver copies to the kernel.
+func (s SyscallSet) Words() [setWords]uint64 { return s.w }
+
 // All ranges over the members in ascending order.
-func (s SyscallSet) All() func(yield func(SC) bool) {
+func (s SyscallSet) All() iter.Seq[SC] {
 	return func(yield func(SC) bool) {
 		for i, w := range s.w {
 			for w != 0 {
