@@ -43,7 +43,7 @@ bench: ## Go benchmarks of every stage, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./scap/... ./sinsp/... ./rules/... ./test/...
 
 bench-live: build ## start-up, memory and cost per system call on the running kernel (needs root)
-	$(SUDO) test/bench/live.sh
+	$(SUDO) $(GO) run ./test/bench/livebench $(ARGS)
 
 fuzz: ## run every fuzz target for a short while (FUZZTIME=10s)
 	test/fuzz.sh $(or $(FUZZTIME),10s)
