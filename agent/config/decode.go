@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// errConversion is how the reference reports a malformed structured entry.
+var errConversion = errors.New("bad conversion")
+
+// decode fills c from its tree by the table of keys. A plain value that does
+// not convert takes the default: the schema check reports it.
+func (c *Config) decode() error {
+	for i := range Keys {
+		k := &Keys[i]
+		n, err := c.tree.Lookup(k.Path)
+		if err != nil {
+			return err
+		}
+		switch {
+		case k.decode != nil:
+			if n == nil || n.Kind == Null {
+				continue
+			}
+			if err := k.decode(c, n); err != nil {
+				return err
+			}
+		case k.dst != nil:
+			dst := k.dst(c)
+			if list, ok := dst.(*[]string); ok {
+				*list = stringList(n)
+				continue
+			}
+			if n == nil || n.Kind != Scalar || !setScalar(dst, n.Text) {
+				setScalar(dst, k.Default)
+			}
+		}
+	}
+	return nil
+}
+
+// setScalar converts text by the reader's rules: YAML 1.1 booleans, decimal
+// numbers that fit. It reports whether the text converts.
+func setScalar(dst any, text string) bool {
+	switch d := dst.(type) {
+	case *string:
+		*d = text
+		return true
+	case *bool:
+		v, ok := ParseBool(text)
+		*d = v
+		return ok
+	case *int64:
+		v, err := strconv.ParseInt(text, 10, 64)
+		*d = v
+		return err == nil
+	case *uint32:
+		v, err := strconv.ParseUint(text, 10, 32)
+		*d = uint32(v)
+		return err == nil
+	case *uint64:
+		v, err := strconv.ParseUint(text, 10, 64)
+		*d = v
+		return err == nil
+	case *float64:
+		v, err := strconv.ParseFloat(text, 64)
+		*d = v
+		return err == nil
+	}
+	return false
+}
+
+// ParseBool reads a boolean as YAML 1.1 writes them: y, yes, true, on and
+// their opposites in lower, Title or UPPER case.
+func ParseBool(text string) (value, ok bool) {
+	lower := strings.ToLower(text)
+	if text != lower && text != strings.ToUpper(text) && text[1:] != lower[1:] {
+		return false, false
+	}
+	switch lower {
+	case "y", "yes", "true", "on":
+		return true, true
+	case "n", "no", "false", "off":
+		return false, true
+	}
+	return false, false
+}
+
+// stringList reads a list of texts; a single text is a list of one.
+func stringList(n *Node) []string {
+	if n == nil {
+		return nil
+	}
+	switch n.Kind {
+	case Scalar:
+		return []string{n.Text}
+	case List:
+		list := make([]string, 0, len(n.Items))
+		for _, item := range n.Items {
+			if item.Kind == Scalar {
+				list = append(list, item.Text)
+			}
+		}
+		return list
+	}
+	return nil
+}
+
+func badEntry(key string, n *Node, why string) error {
+	return fmt.Errorf("%s: %s: %s: %w", n.Origin, key, why, errConversion)
+}
+
+// text returns the text under key, "" when it is absent.
+func (n *Node) text(key string) string {
+	if v := n.Get(key); v != nil && v.Kind == Scalar {
+		return v.Text
+	}
+	return ""
+}
+
+func decodeRules(c *Config, n *Node) error {
+	if n.Kind != List {
+		return nil // a map is what -o rules.x=y makes of a list: no entries
+	}
+	for _, item := range n.Items {
+		sel, enable := item.Get("enable"), true
+		if sel == nil {
+			sel, enable = item.Get("disable"), false
+		}
+		s := RuleSwitch{Enable: enable, Rule: sel.text("rule"), Tag: sel.text("tag")}
+		if s.Rule == "" && s.Tag == "" {
+			return badEntry("rules", item, "an entry must enable or disable a rule or a tag")
+		}
+		c.Rules = append(c.Rules, s)
+	}
+	return nil
+}
+
+func decodeStatic(c *Config, n *Node) error {
+	for i, key := range n.Keys {
+		c.StaticFields = append(c.StaticFields, StaticField{key, n.Items[i].Text})
+	}
+	return nil
+}
+
+func decodeAppendOutput(c *Config, n *Node) error {
+	if n.Kind != List {
+		return nil
+	}
+	for _, item := range n.Items {
+		if item.Kind != Map {
+			return badEntry("append_output", item, "an entry must be a map")
+		}
+		match := item.Get("match")
+		a := AppendOutput{
+			Source: match.text("source"), Rule: match.text("rule"), Tags: stringList(match.Get("tags")),
+			ExtraOutput: item.text("extra_output"), Origin: item.Origin,
+		}
+		if v := item.Get("suggested_output"); v != nil {
+			setScalar(&a.Suggested, v.Text)
+		}
+		if err := a.decodeFields(item.Get("extra_fields")); err != nil {
+			return err
+		}
+		if a.Rule != "" && len(a.Tags) > 0 {
+			c.Warnings = append(c.Warnings, fmt.Sprintf("append_output entry at %s matches by rule and by tags: both must hold", item.Origin))
+		}
+		c.AppendOutput = append(c.AppendOutput, a)
+	}
+	return nil
+}
+
+func (a *AppendOutput) decodeFields(n *Node) error {
+	if n == nil || n.Kind == Null {
+		return nil
+	}
+	if n.Kind != List {
+		return badEntry("append_output", n, "extra_fields must be a list")
+	}
+	for _, item := range n.Items {
+		f := ExtraField{}
+		switch {
+		case item.Kind == Scalar:
+			f = ExtraField{Name: item.Text, Raw: true}
+		case item.Kind == Map && len(item.Keys) == 1 && item.Items[0].Kind == Scalar:
+			f = ExtraField{Name: item.Keys[0], Format: item.Items[0].Text}
+		default:
+			return badEntry("append_output", item, "an extra field is a name or {name: format}")
+		}
+		for _, other := range a.ExtraFields {
+			if other.Name == f.Name && !(other.Raw && f.Raw) {
+				return badEntry("append_output", item, fmt.Sprintf("the extra field %q is there twice", f.Name))
+			}
+		}
+		a.ExtraFields = append(a.ExtraFields, f)
+	}
+	return nil
+}
+
+func decodePlugins(c *Config, n *Node) error {
+	for _, item := range n.Items {
+		p := Plugin{
+			Name: item.text("name"), LibraryPath: item.text("library_path"),
+			InitConfig: item.text("init_config"), OpenParams: strings.TrimSpace(item.text("open_params")),
+		}
+		why := ""
+		switch {
+		case p.Name == "":
+			why = "an entry lacks 'name'"
+		case p.LibraryPath == "":
+			why = fmt.Sprintf("plugin %q lacks 'library_path'", p.Name)
+		}
+		var err error
+		if why == "" {
+			p.LibraryPath, err = pluginPath(p.LibraryPath)
+		} else {
+			err = errors.New(why)
+		}
+		if err != nil {
+			return &fileError{c.MainFile, true, fmt.Sprintf("could not load plugins config: %v (%s)", err, item.Origin)}
+		}
+		c.Plugins = append(c.Plugins, p)
+	}
+	return nil
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// SearchPath is where a configuration is looked for without -c, in order.
+var SearchPath = []string{"/etc/tiercel/tiercel.yaml", "/etc/falco/falco.yaml"}
+
+// Source says what to load.
+type Source struct {
+	File      string   // -c; "" searches SearchPath and falls back to Builtin
+	Overrides []string // -o key=value, in order
+	Env       func(string) (string, bool)
+	Search    []string // instead of SearchPath, for tests
+}
+
+// Builtin is the configuration in force when there is no file at all.
+const Builtin = `
+stdout_output: {enabled: true}
+log_stderr: true
+log_syslog: false
+`
+
+// ErrNoFile is in the error for a -c file that cannot be read.
+var ErrNoFile = errors.New("no configuration file")
+
+// Find returns the configuration file that s means, "" for the built-in one.
+func (s *Source) Find() (string, error) {
+	if s.File != "" {
+		f, err := os.Open(s.File)
+		if err != nil {
+			return "", &missingFile{s.File}
+		}
+		return s.File, f.Close()
+	}
+	search := s.Search
+	if search == nil {
+		search = SearchPath
+	}
+	for _, path := range search {
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return "", nil
+}
+
+type missingFile struct{ path string }
+
+func (e *missingFile) Error() string { return "Could not find configuration file at " + e.path }
+func (e *missingFile) Unwrap() error { return ErrNoFile }
+
+// Load finds, reads, merges, decodes and checks a configuration. The Config
+// is nil when err is not.
+func Load(s Source) (*Config, error) {
+	file, err := s.Find()
+	if err != nil {
+		return nil, err
+	}
+	if s.Env == nil {
+		s.Env = os.LookupEnv
+	}
+	c := &Config{MainFile: file}
+	if err := c.readMain(&s); err != nil {
+		return nil, err
+	}
+	options, err := splitOptions(s.Overrides)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.apply(options, true); err != nil {
+		return nil, err
+	}
+	if err := c.include(&s); err != nil {
+		return nil, err
+	}
+	if err := c.apply(options, false); err != nil {
+		return nil, err
+	}
+	if err := c.decode(); err != nil {
+		return nil, err
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Config) readMain(s *Source) error {
+	if c.MainFile == "" {
+		tree, err := parse([]byte(Builtin), "built-in defaults", s.Env)
+		c.tree = tree
+		return err
+	}
+	tree, err := c.readFile(c.MainFile, s.Env)
+	if err != nil {
+		return messagef("Cannot read config file (%s): %w", c.MainFile, err)
+	}
+	c.tree = tree
+	return nil
+}
+
+// readFile reads one file and reports its schema check.
+func (c *Config) readFile(path string, env func(string) (string, bool)) (*Node, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := parse(text, path, env)
+	if err != nil {
+		return nil, err
+	}
+	if tree.Kind == Null {
+		tree.Kind = Map
+	}
+	if tree.Kind != Map {
+		return nil, fmt.Errorf("%s: a configuration is a map of keys, this is %s", tree.Origin, tree.Kind)
+	}
+	report := FileReport{Path: path, Status: "ok", Reason: Check(tree)}
+	if report.Reason != "" {
+		report.Status = "failed"
+	}
+	c.Reports = append(c.Reports, report)
+	return tree, nil
+}
+
+type option struct {
+	text, key string
+	value     *Node
+}
+
+func splitOptions(overrides []string) ([]option, error) {
+	var options []option
+	for _, text := range overrides {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, messagef("Error parsing config option %q. Must be of the form key=val or key.subkey=val", text)
+		}
+		v := &Node{Kind: Scalar, Text: value, Quoted: true}
+		if strings.HasPrefix(value, "{") && strings.HasSuffix(value, "}") {
+			var err error
+			if v, err = parse([]byte(value), "", nil); err != nil {
+				return nil, messagef("Config error at key \"%s\": the value is not an object: %v", key, err)
+			}
+		}
+		v.setOrigin(Origin{File: "-o " + text})
+		options = append(options, option{text, key, v})
+	}
+	return options, nil
+}
+
+func (n *Node) setOrigin(o Origin) {
+	n.Origin = o
+	for _, item := range n.Items {
+		item.setOrigin(o)
+	}
+}
+
+// apply puts the options into the tree. Those of config_files come before the
+// files are included; all others after, so that they win over every file.
+func (c *Config) apply(options []option, configFiles bool) error {
+	for _, o := range options {
+		if strings.HasPrefix(o.key, "config_files") != configFiles {
+			continue
+		}
+		if err := c.tree.Assign(o.key, o.value.Clone()); err != nil {
+			return err
+		}
+		if w := unknownKey(o.key); w != "" {
+			c.Warnings = append(c.Warnings, w)
+		}
+	}
+	return nil
+}
+
+// include merges the files that config_files names.
+func (c *Config) include(s *Source) error {
+	list := c.tree.Get("config_files")
+	if list == nil || list.Kind == Null {
+		return nil
+	}
+	items := []*Node{list}
+	if list.Kind == List {
+		items = list.Items
+	}
+	for _, item := range items {
+		path, strategy := item.Text, "append"
+		if item.Kind == Map {
+			path, strategy = item.text("path"), item.text("strategy")
+		}
+		if path == "" {
+			return badEntry("config_files", item, "an entry is a path or {path, strategy}")
+		}
+		files, err := expandPath(path)
+		if err != nil {
+			return fmt.Errorf("config_files: %w (%s)", err, item.Origin)
+		}
+		for _, f := range files {
+			if err := c.includeFile(f, strategy, s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Config) includeFile(path, strategy string, s *Source) error {
+	if c.MainFile != "" && filepath.Clean(path) == filepath.Clean(c.MainFile) {
+		return messagef("Config error: 'config_files' directive tried to recursively include main config file: %s.", path)
+	}
+	tree, err := c.readFile(path, s.Env)
+	if err != nil {
+		return messagef("Cannot read config file (%s): %w", path, err)
+	}
+	if tree.Get("config_files") != nil {
+		return messagef("Config error: 'config_files' directive in included config file %s.", path)
+	}
+	merge(c.tree, tree, strategy)
+	return nil
+}
+
+// merge puts the top-level keys of from into to.
+func merge(to, from *Node, strategy string) {
+	for i, key := range from.Keys {
+		v, old := from.Items[i], to.Get(key)
+		switch {
+		case old == nil || strategy == "override":
+			to.set(key, v)
+		case strategy == "add-only":
+		case v.Kind == List && old.Kind == List:
+			old.Items = append(old.Items, v.Items...)
+		case v.Kind == List && old.Kind == Scalar:
+			to.set(key, &Node{Kind: List, Items: append([]*Node{old}, v.Items...), Origin: old.Origin})
+		default:
+			to.set(key, v)
+		}
+	}
+}
+
+// expandPath returns the files that a path stands for: itself, or the regular
+// files of a folder in byte order; none when it does not exist.
+func expandPath(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil || !info.IsDir() {
+		return []string{path}, nil // reading it reports what is wrong
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, e := range entries {
+		full := filepath.Join(path, e.Name())
+		if info, err := os.Stat(full); err == nil && info.Mode().IsRegular() {
+			files = append(files, full)
+		}
+	}
+	sort.Strings(files)
+	return files, nil
+}
