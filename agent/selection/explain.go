@@ -76,7 +76,7 @@ func (w Why) String() string {
 		}
 	}
 	add(len(w.Rules) > 0, "rules: "+strings.Join(w.Rules, ", "))
-	add(w.AllRules > 0, fmt.Sprintf("%d rules without event type", w.AllRules))
+	add(w.AllRules > 0, fmt.Sprintf("rules without event type: %d", w.AllRules))
 	add(w.State, "state")
 	add(w.User, "user")
 	add(w.Repair, "repair")
