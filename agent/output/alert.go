@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import "time"
+
+// Time layouts of alerts. Only the text form's local one leaves the date out.
+const (
+	localLayout = "15:04:05.000000000"
+	isoLayout   = "2006-01-02T15:04:05.000000000-0700"
+	jsonLayout  = "2006-01-02T15:04:05.000000000Z"
+)
+
+// Alert is one match of a rule, its message already formatted.
+type Alert struct {
+	TimeNS   uint64 // since the epoch
+	Priority string // as displayed: Warning
+	Rule     string
+	Source   string
+	Tags     []string // sorted
+	Internal bool     // the agent's own message: has no tags
+	Message  []byte
+	Fields   []byte // the JSON object of output_fields
+}
+
+// Form says how alerts look.
+type Form struct {
+	JSON     bool
+	ISO8601  bool // of the text form's time
+	Hostname string
+	// Which optional keys JSON has.
+	Output, Message, Fields, Tags bool
+}
+
+// Append appends an alert in its final form, without a line end.
+func (f *Form) Append(dst []byte, a *Alert) []byte {
+	if f.JSON {
+		return f.appendJSON(dst, a)
+	}
+	dst = f.appendPrefix(dst, a)
+	// Escaped, so that a file name with a newline cannot forge an alert.
+	return appendEscaped(dst, a.Message)
+}
+
+func (f *Form) appendPrefix(dst []byte, a *Alert) []byte {
+	t := time.Unix(int64(a.TimeNS/1e9), int64(a.TimeNS%1e9))
+	if f.ISO8601 {
+		dst = t.UTC().AppendFormat(dst, isoLayout)
+	} else {
+		dst = t.In(time.Local).AppendFormat(dst, localLayout)
+	}
+	dst = append(dst, ": "...)
+	dst = append(dst, a.Priority...)
+	return append(dst, ' ')
+}
+
+// appendJSON writes one line with its keys in order of their names.
+func (f *Form) appendJSON(dst []byte, a *Alert) []byte {
+	dst = append(dst, `{"hostname":`...)
+	dst = AppendJSONString(dst, f.Hostname)
+	if f.Message {
+		dst = append(dst, `,"message":"`...)
+		dst = appendEscaped(dst, a.Message)
+		dst = append(dst, '"')
+	}
+	if f.Output {
+		dst = append(dst, `,"output":"`...)
+		if !a.Internal {
+			dst = f.appendPrefix(dst, a)
+		}
+		dst = appendEscaped(dst, a.Message)
+		dst = append(dst, '"')
+	}
+	if f.Fields {
+		dst = append(dst, `,"output_fields":`...)
+		if len(a.Fields) == 0 {
+			dst = append(dst, '{', '}')
+		}
+		dst = append(dst, a.Fields...)
+	}
+	dst = append(dst, `,"priority":`...)
+	dst = AppendJSONString(dst, a.Priority)
+	dst = append(dst, `,"rule":`...)
+	dst = AppendJSONString(dst, a.Rule)
+	dst = append(dst, `,"source":`...)
+	dst = AppendJSONString(dst, a.Source)
+	if f.Tags && !a.Internal {
+		dst = append(dst, `,"tags":[`...)
+		for i, tag := range a.Tags {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = AppendJSONString(dst, tag)
+		}
+		dst = append(dst, ']')
+	}
+	dst = append(dst, `,"time":"`...)
+	dst = time.Unix(int64(a.TimeNS/1e9), int64(a.TimeNS%1e9)).UTC().AppendFormat(dst, jsonLayout)
+	return append(dst, '"', '}')
+}

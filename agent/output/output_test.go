@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+var sample = Alert{
+	TimeNS: 1700000000_012345678, Priority: "Warning", Rule: "Read secrets", Source: "syscall",
+	Tags: []string{"a", "b"}, Message: []byte("file=/tmp/x\ny \"q\" \xff"), Fields: []byte(`{"evt.num":1}`),
+}
+
+func TestForms(t *testing.T) {
+	saved := time.Local
+	time.Local = time.FixedZone("X", 2*3600)
+	t.Cleanup(func() { time.Local = saved })
+	for _, c := range []struct {
+		name string
+		form Form
+		want string
+	}{
+		{"text has local time and cannot be forged", Form{}, `00:13:20.012345678: Warning file=/tmp/x\ny \"q\" ` + "\uFFFD"},
+		{"text with ISO time is UTC", Form{ISO8601: true}, `2023-11-14T22:13:20.012345678+0000: Warning file=/tmp/x\ny \"q\" ` + "\uFFFD"},
+		{"JSON with everything", Form{JSON: true, Hostname: "h", Output: true, Message: true, Fields: true, Tags: true, ISO8601: true},
+			`{"hostname":"h","message":"file=/tmp/x\ny \"q\" ` + "\uFFFD" + `","output":"2023-11-14T22:13:20.012345678+0000: Warning file=/tmp/x\ny \"q\" ` + "\uFFFD" +
+				`","output_fields":{"evt.num":1},"priority":"Warning","rule":"Read secrets","source":"syscall","tags":["a","b"],"time":"2023-11-14T22:13:20.012345678Z"}`},
+		{"JSON with as little as possible", Form{JSON: true, Hostname: "h"},
+			`{"hostname":"h","priority":"Warning","rule":"Read secrets","source":"syscall","time":"2023-11-14T22:13:20.012345678Z"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := string(c.form.Append(nil, &sample)); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestInternalMessagesHaveNoTagsAndABareOutput(t *testing.T) {
+	a := Alert{Priority: "Debug", Rule: "r", Source: "internal", Message: []byte("m"), Internal: true}
+	f := Form{JSON: true, Output: true, Tags: true, Fields: true}
+	want := `{"hostname":"","output":"m","output_fields":{},"priority":"Debug","rule":"r","source":"internal","time":"1970-01-01T00:00:00.000000000Z"}`
+	if got := string(f.Append(nil, &a)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func FuzzJSONString(f *testing.F) {
+	for _, s := range []string{"", "plain", "\x00\x1f\"\\\n", "\xff\xc3", "ü€\U0001F600"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var back string
+		enc := AppendJSONString(nil, s)
+		if err := json.Unmarshal(enc, &back); err != nil {
+			t.Fatalf("%q: %v", enc, err)
+		}
+		if want := strings.ToValidUTF8(s, "\uFFFD"); utf8.ValidString(s) && back != want {
+			t.Errorf("%q came back as %q", s, back)
+		}
+	})
+}
+
+func BenchmarkJSONAlert(b *testing.B) {
+	f := Form{JSON: true, Hostname: "h", Output: true, Fields: true, Tags: true}
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = f.Append(buf[:0], &sample)
+	}
+}
+
+// gate is a writer that blocks until it is opened.
+type gate struct {
+	mu   sync.Mutex
+	open chan struct{}
+	got  bytes.Buffer
+	n    int
+}
+
+func (g *gate) Write(p []byte) (int, error) {
+	<-g.open
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.n++
+	return g.got.Write(p)
+}
+
+func TestBlockedOutputNeverBlocksTheLoopAndEveryLossIsCounted(t *testing.T) {
+	g := &gate{open: make(chan struct{})}
+	q := NewQueue(g, 10, false)
+	const n = 1000
+	taken := 0
+	for i := range n {
+		if q.Offer(fmt.Appendf(nil, "line %d", i)) {
+			taken++
+		}
+	}
+	if taken >= n || uint64(n-taken) != q.Dropped() {
+		t.Errorf("%d of %d taken, %d counted as dropped", taken, n, q.Dropped())
+	}
+	for end := time.Now().Add(2 * time.Second); q.BlockedFor(time.Now()) == 0; {
+		if time.Now().After(end) {
+			t.Fatal("the blocked write is not seen")
+		}
+	}
+	close(g.open)
+	if left := q.Close([]byte("bye\n"), 5*time.Second); left != 0 {
+		t.Errorf("%d lines left", left)
+	}
+	if got := strings.Count(g.got.String(), "line "); got != taken {
+		t.Errorf("%d lines written, %d taken", got, taken)
+	}
+	if !strings.HasSuffix(g.got.String(), "\nbye\n") {
+		t.Error("the farewell is not last")
+	}
+}
+
+func TestClosingDoesNotWaitForABlockedOutput(t *testing.T) {
+	g := &gate{open: make(chan struct{})}
+	q := NewQueue(g, 100, false)
+	for range 5 {
+		q.Offer([]byte("x"))
+	}
+	start := time.Now()
+	left := q.Close([]byte("bye\n"), 20*time.Millisecond)
+	if left == 0 || time.Since(start) > 2*time.Second {
+		t.Errorf("%d lines left after %v", left, time.Since(start))
+	}
+	close(g.open)
+	<-q.done // the writer ends as soon as it can
+}
+
+func TestUnbufferedLinesArriveWithoutWaiting(t *testing.T) {
+	g := &gate{open: make(chan struct{})}
+	close(g.open)
+	q := NewQueue(g, 0, false)
+	defer q.Close(nil, time.Second)
+	q.Offer([]byte("now"))
+	for end := time.Now().Add(500 * time.Millisecond); ; {
+		g.mu.Lock()
+		got := g.got.String()
+		g.mu.Unlock()
+		if got == "now\n" {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("got %q", got)
+		}
+	}
+}
+
+func TestBufferedLinesAreGathered(t *testing.T) {
+	g := &gate{open: make(chan struct{})}
+	close(g.open)
+	q := NewQueue(g, 0, true)
+	for range 50 {
+		q.Offer([]byte("line"))
+		time.Sleep(100 * time.Microsecond)
+	}
+	q.Close(nil, time.Second)
+	if g.n != 1 || strings.Count(g.got.String(), "line\n") != 50 {
+		t.Errorf("%d writes, %d bytes", g.n, g.got.Len())
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("no space") }
+
+func TestFailedWritesAreCountedAndLaterOnesStillTried(t *testing.T) {
+	q := NewQueue(broken{}, 0, false)
+	for range 3 {
+		q.Offer([]byte("x"))
+		for q.bytes.Load() > 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	q.Close(nil, time.Second)
+	if n, err := q.Failed(); n == 0 || err == nil {
+		t.Errorf("%d failures, %v", n, err)
+	}
+}
+
+func TestOfferDoesNotAllocateInSteadyState(t *testing.T) {
+	g := &gate{open: make(chan struct{})}
+	close(g.open)
+	q := NewQueue(g, 0, true)
+	defer q.Close(nil, time.Second)
+	line := bytes.Repeat([]byte("x"), 200)
+	if n := testing.AllocsPerRun(200, func() { q.Offer(line) }); n > 1 {
+		t.Errorf("%v allocations an alert", n)
+	}
+}
