@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -196,7 +197,13 @@ func TestOfferDoesNotAllocateInSteadyState(t *testing.T) {
 	q := NewQueue(g, 0, true)
 	defer q.Close(nil, time.Second)
 	line := bytes.Repeat([]byte("x"), 200)
-	if n := testing.AllocsPerRun(200, func() { q.Offer(line) }); n > 1 {
+	offer := func() {
+		for q.bytes.Load() > 0 { // let the writer give the line's memory back
+			runtime.Gosched()
+		}
+		q.Offer(line)
+	}
+	if n := testing.AllocsPerRun(200, offer); n > 0 {
 		t.Errorf("%v allocations an alert", n)
 	}
 }

@@ -4,6 +4,7 @@ package output
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,8 @@ type Queue struct {
 	abandon  atomic.Bool
 
 	bytes     atomic.Int64 // held by queued lines
+	taken     atomic.Int64 // lines accepted
+	written   atomic.Int64 // lines handed to out
 	dropped   atomic.Uint64
 	failed    atomic.Uint64
 	writingNS atomic.Int64 // when the write that is under way began; 0: none
@@ -61,6 +64,7 @@ func (q *Queue) Offer(line []byte) bool {
 	q.bytes.Add(int64(len(*b)))
 	select {
 	case q.lines <- b:
+		q.taken.Add(1)
 		return true
 	default:
 		q.bytes.Add(-int64(len(*b)))
@@ -107,7 +111,7 @@ func (q *Queue) Close(farewell []byte, timeout time.Duration) int {
 		return 0
 	case <-time.After(timeout):
 		q.abandon.Store(true) // the writer ends when its write returns, if ever
-		return len(q.lines)
+		return int(q.taken.Load() - q.written.Load())
 	}
 }
 
@@ -148,6 +152,7 @@ func (t timed) Write(p []byte) (int, error) {
 	t.q.writingNS.Store(time.Now().UnixNano())
 	_, err := t.q.out.Write(p)
 	t.q.writingNS.Store(0)
+	t.q.written.Add(int64(bytes.Count(p, []byte{'\n'}))) // an alert is one line
 	if err != nil {
 		t.q.failed.Add(1)
 		t.q.err.Store(&err)
