@@ -20,6 +20,7 @@ type nameIndex struct {
 	calls    map[string]SyscallSet   // event name -> codes of all its events
 	events   map[string][]EventType  // event name -> its events, all versions
 	generic  map[string]SC           // names of the codes without an event of their own
+	plain    map[string]SC           // plain names of all codes
 	names    [setWords * 64][]string // code -> the event names that cover it, sorted
 	byNative [numArchs]map[int16]SC
 }
@@ -29,6 +30,7 @@ var index = sync.OnceValue(func() *nameIndex {
 		calls:   make(map[string]SyscallSet),
 		events:  make(map[string][]EventType),
 		generic: make(map[string]SC),
+		plain:   make(map[string]SC),
 	}
 	for a := range x.byNative {
 		x.byNative[a] = make(map[int16]SC)
@@ -61,6 +63,7 @@ func (x *nameIndex) addSyscall(sc SC) {
 		return
 	}
 	x.all.Add(sc)
+	x.plain[info.Name] = sc
 	if !x.own.Has(sc) {
 		x.generic[info.Name] = sc
 		x.names[sc] = []string{info.Name}
@@ -97,6 +100,13 @@ func SyscallsNamed(name string) (s SyscallSet, ok bool) {
 		return NewSyscallSet(sc), true
 	}
 	return SyscallSet{}, false
+}
+
+// SyscallNamed returns the one code with the given plain name (setuid32,
+// sched_process_exit).
+func SyscallNamed(plain string) (SC, bool) {
+	sc, ok := index().plain[plain]
+	return sc, ok
 }
 
 // EventsNamed returns all events, of any version and direction, with the given
