@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tiercel/tiercel/sinsp/fields"
+	"github.com/tiercel/tiercel/sinsp/filter"
+)
+
+// opCost orders the operators by what a comparison costs; the unit is about a
+// nanosecond.
+var opCost = map[string]int{
+	"=": 2, "!=": 2, "<": 2, "<=": 2, ">": 2, ">=": 2, "startswith": 3, "bstartswith": 3, "endswith": 3,
+	"in": 8, "intersects": 10, "contains": 12, "bcontains": 12, "icontains": 30, "glob": 40, "iglob": 50,
+	"pmatch": 60, "regex": 300,
+}
+
+// binary compiles a check with a right side.
+func (b *Builder) binary(n *filter.Binary) (ref, error) {
+	op := n.Op
+	if op == "==" {
+		op = "="
+	}
+	left, err := b.value(n.Left)
+	if err != nil {
+		return never, err
+	}
+	v := &b.values[left]
+	if msg := checkOperator(op, v.typ, v.list); msg != "" {
+		return never, &Error{Pos: n.OpPos, Msg: msg}
+	}
+	switch right := n.Right.(type) {
+	case *filter.Field, *filter.Transform:
+		return b.comparison(n, left, op)
+	case *filter.Value:
+		return b.constants(n, left, op, []filter.Node{right})
+	case *filter.List:
+		return b.constants(n, left, op, right.Elems)
+	}
+	return never, errorAt(n.Right, "filter error: unexpected value '%s'", n.Right)
+}
+
+// constants compiles a check against literals.
+func (b *Builder) constants(n *filter.Binary, left int32, op string, elems []filter.Node) (ref, error) {
+	v := b.values[left]
+	list := make([]literal, len(elems))
+	texts := make([]string, len(elems))
+	keys := make([]string, len(elems))
+	for i, e := range elems {
+		lit, ok := e.(*filter.Value)
+		if !ok {
+			return never, errorAt(e, "filter error: unexpected list element '%s'", e)
+		}
+		b.warnAbout(op, lit)
+		texts[i] = lit.Text
+		var err error
+		if list[i], err = parseLiteral(v.typ, op, lit.Text); err != nil {
+			return never, &Error{Pos: e.Pos(), Msg: err.Error(), Err: err}
+		}
+		keys[i] = list[i].key()
+	}
+	cost := opCost[op]
+	if n.Modifier != "" {
+		if len(list) == 0 {
+			return never, nil
+		}
+		m, err := modified(&v, op, n.Modifier, list, texts, n.Right)
+		if err != nil {
+			return never, err
+		}
+		slices.Sort(keys) // oneof counts doubles, so they stay
+		return b.check(left, op, n.Modifier+strings.Join(keys, ","), m, cost*len(list)), nil
+	}
+	m, err := newMatcher(&v, op, list, texts, n.Right)
+	if err != nil {
+		return never, err
+	}
+	if !v.list && op == "intersects" {
+		op = "in"
+	}
+	if op == "in" {
+		if len(list) == 0 && !v.list {
+			return never, nil
+		}
+		slices.Sort(keys)
+		keys = slices.Compact(keys)
+		if len(keys) == 1 && !v.list {
+			op = "="
+		}
+	}
+	return b.check(left, op, strings.Join(keys, ","), m, cost), nil
+}
+
+// modified returns the matcher of an operator with a modifier.
+func modified(v *value, op, modifier string, list []literal, texts []string, at filter.Node) (matcher, error) {
+	set := v.class() != classNet && v.class() != classDouble
+	switch {
+	case set && op == "=" && modifier == "anyof":
+		return newMatcher(v, "in", list, texts, at)
+	case set && op == "!=" && modifier == "allof":
+		if v.class().isText() {
+			return &textIn{newTextSet(list), true}, nil
+		}
+		return &numIn{newNumSet(list), true}, nil
+	}
+	each := make([]matcher, len(list))
+	for i := range list {
+		m, err := newMatcher(v, op, list[i:i+1], texts[i:i+1], at)
+		if err != nil {
+			return nil, err
+		}
+		each[i] = m
+	}
+	switch modifier {
+	case "anyof":
+		return anyOf(each), nil
+	case "allof":
+		return allOf(each), nil
+	}
+	return oneOf(each), nil
+}
+
+// newMatcher returns the matcher of an operator that fits the type of v.
+func newMatcher(v *value, op string, list []literal, texts []string, at filter.Node) (matcher, error) {
+	c := v.class()
+	switch op {
+	case "in", "intersects":
+		m := newSetMatcher(c, list)
+		if v.list {
+			m = &listIn{elem: m, text: c.isText(), all: op == "in"}
+		}
+		return m, nil
+	case "pmatch":
+		return &pathMatch{newPathTree(texts)}, nil
+	case "regex":
+		re, err := compileRegex(texts[0])
+		if err != nil {
+			return nil, &Error{Pos: at.Pos(), Msg: err.Error(), Err: err}
+		}
+		return &regexMatch{re}, nil
+	case "=", "!=":
+		return newEqual(c, list[0], op == "!="), nil
+	}
+	if !c.isText() {
+		return &numOrder{class: c, op: op, n: list[0].n}, nil
+	}
+	return &textOp{textOps[op], list[0].s}, nil
+}
+
+func newEqual(c class, l literal, invert bool) matcher {
+	switch {
+	case c == classNet:
+		return &netEqual{l.net, invert}
+	case c == classDouble:
+		return &doubleEqual{asDouble(l.n), invert}
+	case c.isText():
+		return &textEqual{l.s, invert}
+	}
+	return &numEqual{l.n, invert}
+}
+
+func newSetMatcher(c class, list []literal) matcher {
+	if c != classNet && len(list) == 1 {
+		return newEqual(c, list[0], false)
+	}
+	switch {
+	case c == classNet:
+		return newNetSet(list)
+	case c == classDouble:
+		var m anyOf
+		for _, l := range list {
+			m = append(m, newEqual(c, l, false))
+		}
+		return m
+	case c.isText():
+		return &textIn{newTextSet(list), false}
+	}
+	return &numIn{newNumSet(list), false}
+}
+
+// comparison compiles a check of one value of the event against another.
+func (b *Builder) comparison(n *filter.Binary, left int32, op string) (ref, error) {
+	right, err := b.value(n.Right)
+	if err != nil {
+		return never, err
+	}
+	l, r := &b.values[left], &b.values[right]
+	switch {
+	case n.Modifier != "":
+		return never, errorAt(n.Right, "filter error: '%s %s' needs a list of values", op, n.Modifier)
+	case op == "regex" || op == "pmatch":
+		return never, errorAt(n.Right, "filter error: operator '%s' does not support a field on the right-hand side", op)
+	case l.class() == classNet:
+		return never, errorAt(n.Right, "filter error: fields of type IPNET do not support a field on the right-hand side")
+	case l.noRHS || l.multi != nil:
+		return never, errorAt(n.Right, "filter error: %s does not support a field on the right-hand side", n.Left)
+	case r.noRHS || r.multi != nil:
+		return never, errorAt(n.Right, "filter error: %s cannot stand on the right-hand side", n.Right)
+	case l.typ != r.typ || l.list != r.list:
+		return never, errorAt(n.Right, "filter error: '%s' and '%s' cannot be compared: one is %s, the other %s",
+			n.Left, n.Right, describe(l), describe(r))
+	}
+	p := newPair(l.class(), op, l.list)
+	key := fmt.Sprintf("~%d %s %d", left, p.op, right)
+	return b.intern(key, node{kind: kindPair, left: left, right: right, pair: p,
+		cost: int32(l.cost + r.cost + opCost[op])}), nil
+}
+
+func describe(v *value) string {
+	if v.list {
+		return "a list of " + typeName(v.typ)
+	}
+	return "of type " + typeName(v.typ)
+}
+
+// warnAbout notes literals that were probably not meant as such.
+func (b *Builder) warnAbout(op string, lit *filter.Value) {
+	warn := func(format string) {
+		b.warnings = append(b.warnings, Warning{lit.At, fmt.Sprintf(format, lit.Text)})
+	}
+	if op == "regex" && isPlainRegex(lit.Text) {
+		warn("regex check with '%s' may be optimized with simpler operators such as '=', 'contains', 'startswith', 'endswith'")
+	}
+	text := strings.Join(strings.Fields(lit.Text), "")
+	if f, length, err := filter.ParseField(text); err == nil && length == len(text) {
+		if f, ok := f.(*filter.Field); ok {
+			if _, err := fields.Resolve(b.cat, f.Name, f.Arg, f.HasArg); err == nil {
+				warn("'%s' may be a valid field misused as a const string value")
+			}
+		}
+	}
+	for _, t := range append(filter.Transformers(), "val") {
+		if strings.HasPrefix(text, t+"(") && strings.HasSuffix(text, ")") {
+			warn("'%s' may be a valid field transformer misused as a const string value")
+		}
+	}
+}
