@@ -30,6 +30,8 @@ type Arg struct {
 	Set   bool
 	Num   int64 // its number, when IsNum
 	IsNum bool
+
+	params []int8 // by event type: the parameter of that name, -1 for none
 }
 
 // Field describes one field. A Field is never changed after the table is made.
@@ -107,4 +109,47 @@ func (r *Ref) Multi() bool {
 // Each is Field.Each with the reference's argument.
 func (r *Ref) Each(ev *state.Event, i int, out *Value) bool {
 	return r.Field.Each(ev, &r.Arg, i, out)
+}
+
+// TypeName returns the name of the field's type as lists of fields print it.
+func (f *Field) TypeName() string { return typeNames[f.Type] }
+
+// typeNames are the types that fields have, by the names of the capture format.
+var typeNames = map[scap.ParamType]string{
+	scap.PTCharbuf: "CHARBUF",
+	scap.PTBytebuf: "BYTEBUF",
+	scap.PTBool:    "BOOL",
+	scap.PTInt16:   "INT16",
+	scap.PTInt32:   "INT32",
+	scap.PTInt64:   "INT64",
+	scap.PTUint32:  "UINT32",
+	scap.PTUint64:  "UINT64",
+	scap.PTDouble:  "DOUBLE",
+	scap.PTReltime: "RELTIME",
+	scap.PTAbstime: "ABSTIME",
+	scap.PTPort:    "PORT",
+	scap.PTIPAddr:  "IPADDR",
+	scap.PTIPNet:   "IPNET",
+	scap.PTDyn:     "DYNAMIC",
+}
+
+// Tags returns the words that lists of fields print behind a name: how it may
+// be used and what argument it takes.
+func (f *Field) Tags() []string {
+	var tags []string
+	add := func(on bool, tag string) {
+		if on {
+			tags = append(tags, tag)
+		}
+	}
+	add(f.FilterOnly, "FILTER ONLY")
+	add(f.OutputOnly, "OUTPUT ONLY")
+	add(f.Deprecated, "DEPRECATED")
+	add(f.Hidden, "HIDDEN")
+	add(f.List, "LIST")
+	add(f.Arg == ArgRequired, "ARG REQUIRED")
+	add(f.Arg == ArgOptional, "ARG ALLOWED")
+	add(f.ArgIndex, "IDX ALLOWED")
+	add(f.ArgKey, "KEY ALLOWED")
+	return tags
 }

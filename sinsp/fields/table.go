@@ -3,6 +3,7 @@
 package fields
 
 import (
+	"maps"
 	"slices"
 	"sync"
 )
@@ -31,7 +32,9 @@ func NewTable(classes []Class) *Table {
 	t := &Table{classes: classes, byName: make(map[string]*Field)}
 	for i := range t.classes {
 		for _, f := range t.classes[i].Fields {
-			f.Class = t.classes[i].Name
+			if f.Class != t.classes[i].Name { // tables share their fields
+				f.Class = t.classes[i].Name
+			}
 			if t.byName[f.Name] != nil {
 				panic("fields: " + f.Name + " is defined twice")
 			}
@@ -39,6 +42,23 @@ func NewTable(classes []Class) *Table {
 		}
 	}
 	return t
+}
+
+// WithStatic returns a table that has, besides all fields of t, one field of
+// text for each of the given constants: static.NAME.
+func (t *Table) WithStatic(constants map[string]string) *Table {
+	if len(constants) == 0 {
+		return t
+	}
+	c := Class{
+		Name:      "static",
+		ShortDesc: "constants of the configuration",
+		Doc:       "Texts that the agent's configuration gives a name to.",
+	}
+	for _, name := range slices.Sorted(maps.Keys(constants)) {
+		c.Fields = append(c.Fields, text("static."+name, constText(constants[name]), "Constant of the configuration."))
+	}
+	return NewTable(append(slices.Clone(t.classes), c))
 }
 
 // Lookup implements Catalog.
@@ -51,7 +71,7 @@ func (t *Table) Classes() []Class { return t.classes }
 // Suggest returns the name of the field that was probably meant by a misspelt
 // one, or "" when none is close.
 func (t *Table) Suggest(name string) string {
-	best, bestDist := "", 1+len(name)/3
+	best, bestDist := "", max(2, len(name)/4)
 	for _, c := range t.classes {
 		for _, f := range c.Fields {
 			if f.Hidden || f.Deprecated {
