@@ -2,8 +2,291 @@
 
 package state
 
-// Engine keeps the model. One goroutine owns it.
-type Engine struct{}
+import (
+	"net/netip"
 
-// FDTable holds the descriptors of a process.
-type FDTable struct{}
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/procfs"
+)
+
+// ProcSource reads what runs already; *procfs.Reader is one.
+type ProcSource interface {
+	Scan(func(*procfs.Process) error) error
+	Lookup(tid int64) (*procfs.Process, error)
+	LookupFD(pid, num int64) (procfs.FD, error)
+}
+
+// Options of an engine. The zero value is good for a capture: nothing is asked
+// of the host, and the bounds have their defaults.
+type Options struct {
+	// Proc is asked for threads that events do not introduce (live sources);
+	// nil: never.
+	Proc ProcSource
+	// Alive tells whether a process still exists, so that those whose exit was
+	// lost are forgotten; nil: never.
+	Alive func(pid int64) bool
+	// Accounts reads users and groups; nil: only events bring them.
+	Accounts AccountSource
+	// LocalAddrs reads the addresses of the host's interfaces; nil: see
+	// Engine.SetLocalAddrs.
+	LocalAddrs func() []netip.Addr
+
+	MaxThreads int // 0 = 262144; beyond it the longest idle ones go, or new ones are refused
+	MaxFDs     int // in a table; 0 = 4096
+	// LookupsPerSecond limits the questions to /proc after the first scan, in
+	// seconds of event time; 0 = 200.
+	LookupsPerSecond int
+
+	BootTime uint64 // ns since the epoch; 0 = not known
+	Hostname string
+	HostRoot string // where the host's file system is mounted; empty = "/"
+}
+
+// Default bounds.
+const (
+	DefaultMaxThreads       = 262144
+	DefaultMaxFDs           = 4096
+	DefaultLookupsPerSecond = 200
+)
+
+const cacheSize = 1024 // threads found without the map; a power of two
+
+// Engine keeps the model. One goroutine owns it and everything that it hands
+// out.
+type Engine struct {
+	opts  Options
+	stats Stats
+	ev    Event
+	enter scap.Event // the decoded enter event of the current one
+	now   uint64     // time of the current event
+
+	threads map[int64]*Thread
+	groups  map[int64]*Group
+	cache   [cacheSize]*Thread
+	all     []*Thread // in no order; Thread.slot is the index
+	hand    int       // where the sweep over all goes on
+	swept   uint64    // event time of the last sweep
+	exited  [exitedSize]exitedThread
+
+	gen     uint64 // of descriptor tables
+	freeFDs []*FD
+	retired []*FD
+
+	// What the next event has to finish.
+	gone       *Thread  // exited by the last event
+	goneReaper int64    // who takes its children, as the kernel said; 0 = not said
+	closed     *FDTable // with closedFD, closed by the last event
+	closedFD   int64
+
+	tokens   float64 // questions to /proc that are allowed now
+	tokensTS uint64
+
+	enc        []byte // scratch
+	texts      interner[string]
+	lists      interner[stringList]
+	cgroupSets interner[*cgroupSet]
+
+	hostAccounts accounts
+	accounts     map[string]*accounts // by container id
+	addrs        map[netip.Addr]struct{}
+	addrList     []netip.Addr
+	addrsTS      uint64
+}
+
+// New returns an engine that knows nothing yet.
+func New(o Options) *Engine {
+	if o.MaxThreads <= 0 {
+		o.MaxThreads = DefaultMaxThreads
+	}
+	if o.MaxFDs <= 0 {
+		o.MaxFDs = DefaultMaxFDs
+	}
+	if o.LookupsPerSecond <= 0 {
+		o.LookupsPerSecond = DefaultLookupsPerSecond
+	}
+	e := &Engine{
+		opts:         o,
+		threads:      make(map[int64]*Thread),
+		groups:       make(map[int64]*Group),
+		freeFDs:      make([]*FD, 0, 1024),
+		retired:      make([]*FD, 0, 64),
+		tokens:       float64(o.LookupsPerSecond),
+		texts:        newInterner[string](internText),
+		lists:        newInterner[stringList](internLists),
+		cgroupSets:   newInterner[*cgroupSet](internCgroups),
+		hostAccounts: *newAccounts(),
+		accounts:     make(map[string]*accounts),
+		addrs:        make(map[netip.Addr]struct{}),
+	}
+	e.ev.Engine = e
+	e.ev.FDNum = -1
+	return e
+}
+
+// BootTime returns when the host was started, in ns since the epoch; 0 when it
+// is not known.
+func (e *Engine) BootTime() uint64 { return e.opts.BootTime }
+
+// Hostname returns the name of the host that the events come from.
+func (e *Engine) Hostname() string { return e.opts.Hostname }
+
+// Process applies an event to the model and returns it with what is known of
+// its thread and descriptor. What it returns is valid until the next call. An
+// event that changes nothing costs no allocation.
+func (e *Engine) Process(in *scap.Event) *Event {
+	e.finish()
+	ev := &e.ev
+	e.begin(ev, in)
+	t := in.Type()
+	if int(t) >= len(kinds) {
+		return ev
+	}
+	k := &kinds[t]
+	if k.thread != noThread {
+		e.attachThread(ev, k)
+	}
+	if ev.Thread != nil {
+		e.attachEnter(ev, k)
+		if k.usesFD {
+			e.attachFD(ev, k)
+		}
+	}
+	if k.hasRes {
+		if res, ok := in.Int(0); ok && res < 0 {
+			ev.ErrNo = -res
+		}
+	}
+	if k.handle != nil && (ev.ErrNo == 0 || k.onError) {
+		k.handle(e, ev)
+	}
+	return ev
+}
+
+// begin resets ev for the event in.
+func (e *Engine) begin(ev *Event, in *scap.Event) {
+	ts := in.Timestamp()
+	if ev.Num == 0 {
+		ev.FirstTS, ev.PrevTS = ts, ts
+	} else {
+		ev.PrevTS = e.now
+	}
+	e.now = ts
+	e.stats.Events++
+	ev.Num++
+	ev.Event = in
+	ev.Thread, ev.FD, ev.Enter = nil, nil, nil
+	ev.FDNum, ev.ErrNo = -1, 0
+	ev.OldName, ev.hadFD = "", false
+	ev.Arena = ev.Arena[:0]
+}
+
+// finish does what had to wait until nobody looks at the former event any more.
+func (e *Engine) finish() {
+	if len(e.retired) > 0 {
+		e.recycle()
+	}
+	if e.closed != nil {
+		e.removeFD(e.closed, e.closedFD)
+		e.closed = nil
+	}
+	if e.gone != nil {
+		t := e.gone
+		e.gone = nil
+		e.remove(t, e.goneReaper)
+	}
+	if e.now-e.swept >= sweepEvery {
+		e.sweep()
+	}
+}
+
+func (e *Engine) attachThread(ev *Event, k *kind) {
+	tid := ev.TID()
+	if tid <= 0 {
+		return
+	}
+	t := e.Thread(tid)
+	if k.thread == lookupThread && (t == nil || (t.uncertain && !t.Valid() && e.now >= t.retryTS)) {
+		t = e.resolve(tid, t)
+	}
+	if t == nil {
+		return
+	}
+	t.Flags |= FlagActive
+	t.accessTS = e.now
+	ev.Thread = t
+}
+
+// attachEnter remembers an enter event, or finds the one of an exit event.
+func (e *Engine) attachEnter(ev *Event, k *kind) {
+	t := ev.Thread
+	if !k.exit {
+		if !k.syscall {
+			return
+		}
+		if len(t.enter) > 0 {
+			e.stats.EnterDropped++
+			t.enter = t.enter[:0]
+		}
+		if raw := ev.Raw(); k.remember && len(raw) <= maxEnterSize {
+			if cap(t.enter) > keptEnterSize && len(raw) <= keptEnterSize {
+				t.enter = nil
+			}
+			t.enter = append(t.enter, raw...)
+			e.stats.EnterStored++
+		}
+		return
+	}
+	if len(t.enter) == 0 || !k.syscall {
+		return
+	}
+	err := e.enter.Decode(t.enter)
+	// The bytes stay in place until the thread's next enter event.
+	t.enter = t.enter[:0]
+	if err == nil && isEnterOf(e.enter.Type(), ev.Type()) {
+		ev.Enter = &e.enter
+		e.stats.EnterUsed++
+		return
+	}
+	e.stats.EnterDropped++
+}
+
+// isEnterOf reports whether the two are halves of one call. A successful
+// execveat ends as execve.
+func isEnterOf(enter, exit scap.EventType) bool {
+	return exit == enter+1 || (enter == scap.EvExecveatE && exit == scap.EvExecveV19X)
+}
+
+// attachFD finds the descriptor that the event works on.
+func (e *Engine) attachFD(ev *Event, k *kind) {
+	n, ok := int64(-1), false
+	if k.fd >= 0 {
+		n, ok = ev.Int(int(k.fd))
+	}
+	if !ok && ev.Enter != nil {
+		if i := kinds[ev.Enter.Type()].fd; i >= 0 {
+			n, ok = ev.Enter.Int(int(i))
+		}
+	}
+	if !ok {
+		return
+	}
+	ev.FDNum = n
+	ev.Thread.lastFD = n
+	if f := ev.Thread.FDs().Get(n); f != nil {
+		ev.FD = f
+		ev.OldName = f.Name
+		ev.hadFD = true
+	}
+}
+
+// setFD makes f the descriptor of the event.
+func (ev *Event) setFD(f *FD) {
+	if f == nil {
+		return
+	}
+	ev.FD, ev.FDNum = f, f.Num
+	ev.Thread.lastFD = f.Num
+}
+
+// result returns parameter 0 of an exit event.
+func (ev *Event) result() (int64, bool) { return ev.Int(0) }

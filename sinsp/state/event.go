@@ -5,16 +5,36 @@ package state
 import "github.com/tiercel/tiercel/scap"
 
 // Event is an event together with what the engine knows about it. It is
-// reused for every event of an engine and borrowed from it.
+// reused for every event of an engine and borrowed from it: it and everything
+// it points to are valid until the next call of Process.
 type Event struct {
 	*scap.Event
-	Num    uint64      // from 1, within the run
-	Engine *Engine     // whose tables the pointers belong to
-	Thread *Thread     // nil when the event has none
-	FD     *FD         // the descriptor that the event works on, nil when it has none
-	FDNum  int64       // its number, -1 when there is none
-	Enter  *scap.Event // the remembered enter event of this exit event, or nil
-	ErrNo  int64       // -result for a failed exit event, else 0
+	Engine *Engine // whose tables the pointers belong to
+	Num    uint64  // from 1, within the run
+	// Thread is the thread that made the event; nil when there is none. A
+	// thread that is not known well has Uncertain set.
+	Thread *Thread
+	// FD is the descriptor that the event works on or creates, after the event
+	// was applied; nil when there is none or it is not known. A closed
+	// descriptor is still there during its own event.
+	FD    *FD
+	FDNum int64 // its number, -1 when there is none
+	// OldName is the name of FD before the event, where FD existed before.
+	OldName string
+	Enter   *scap.Event // the remembered enter event of this exit event, or nil
+	ErrNo   int64       // -result of a failed exit event, else 0
+	FirstTS uint64      // time of the first event of the run, ns since the epoch
+	PrevTS  uint64      // time of the event before this one; its own for the first
 
-	Arena []byte // scratch for text built while the event is looked at
+	// Arena is scratch for text that is built while the event is looked at. The
+	// engine empties it for each event and keeps its capacity.
+	Arena []byte
+
+	hadFD bool // FD existed before the event
+}
+
+// FDNameChanged reports whether the event changed the name of a descriptor
+// that existed before.
+func (ev *Event) FDNameChanged() bool {
+	return ev.hadFD && ev.FD != nil && ev.FD.Name != ev.OldName
 }

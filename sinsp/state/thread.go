@@ -2,109 +2,178 @@
 
 package state
 
+// NoID is the value of a thread, process, session or group id that is not
+// known; NoUID that of a user or group.
+const (
+	NoID  int64  = -1
+	NoUID uint32 = ^uint32(0)
+)
+
+// Unknown is the command of a thread of which nothing could be learnt.
+const Unknown = "<NA>"
+
 // Thread is what is known of one thread. Strings are owned (never views over
-// an event) and interned where they repeat.
+// an event) and shared between threads where they repeat; nobody may change
+// the slices.
 type Thread struct {
-	TID, PID, PTID   int64
+	TID, PID, PTID   int64 // PTID: the parent thread; 0 without one
 	SID, VPGID, PGID int64
 	VTID, VPID       int64
 	Comm             string
 	Exe              string   // argv[0]
 	ExePath          string   // the file that runs
 	Args             []string // without argv[0]
-	Env              []string
-	CWD              string // main thread only, with a trailing slash; use Engine.CWD
+	Env              []string // NAME=value
 	Root             string
 	Cgroups          []string // subsystem=path
-	ContainerID      string   // "" on the host
+	ContainerID      string   // empty on the host
+	ContainerType    ContainerType
 	UID, GID         uint32
 	LoginUID         uint32
 	TTY              uint32
-	Flags            uint32 // PPM_CL_*
+	Flags            uint32 // Flag*
 	FDLimit          int64
 	CapInheritable   uint64
 	CapPermitted     uint64
 	CapEffective     uint64
 	ExeIno           uint64
 	ExeCtime         uint64 // ns since the epoch
-	ExeMtime         uint64
+	ExeMtime         uint64 // ns since the epoch
 	ExeWritable      bool
 	ExeUpperLayer    bool
 	ExeLowerLayer    bool
 	ExeMemfd         bool
-	CloneTS          uint64 // ns since the epoch
+	CloneTS          uint64 // when it was created, ns since the epoch; 0 = not known
 	LastExecTS       uint64
 	PidnsInitStartTS uint64
-	VMSize, VMRSS    uint32 // kB
-	VMSwap           uint32
-	PfMajor, PfMinor uint64
+	// CtimeDuration is how long before the process's creation its file was
+	// changed last, CtimePidnsDuration how long after the start of the pid
+	// namespace; ns, 0 = not known.
+	CtimeDuration      uint64
+	CtimePidnsDuration uint64
+	VMSize, VMRSS      uint32 // kB
+	VMSwap             uint32 // kB
+	PfMajor, PfMinor   uint64
 
-	// Derived once when the thread is created or executes something, so that
-	// reading them per event costs nothing.
+	// The same texts joined by blanks, made when the thread is created or
+	// executes something, so that reading them per event costs nothing.
 	Cmdline string // comm + args
 	ExeLine string // exe + args
-	ArgLine string // args joined by blanks
+	ArgLine string // args
 	EnvLine string
 
 	// Owned by the engine.
-	parent    *Thread
-	children  []*Thread
 	group     *Group
 	fds       *FDTable
+	parent    *Thread // nil without one
+	child     *Thread // first of its children
+	sibPrev   *Thread // in the list of the parent's children
+	sibNext   *Thread
+	peerPrev  *Thread // in the list of the group
+	peerNext  *Thread
+	slot      int // in Engine.all
+	nchildren int
 	lastFD    int64
 	accessTS  uint64
+	retryTS   uint64 // when /proc may be asked again for an uncertain thread
 	enter     []byte // remembered enter event
-	dead      bool
+	enterSeq  uint64 // number of events of the thread when it was remembered
+	looped    bool
 	uncertain bool
+	removed   bool
 }
 
 // Group is a thread group (a process).
 type Group struct {
-	PID     int64
-	Leader  *Thread // nil when the main thread is not known
-	Threads []*Thread
-	Alive   int
-	Reaper  bool
+	PID    int64
+	Leader *Thread // the main thread, also after its end; nil when it is not known
+	Alive  int     // threads that have not exited
+	Reaper bool    // takes orphans (init of a pid namespace, or by prctl)
+
+	cwd   string // with a trailing slash; empty when it is not known
+	first *Thread
+	count int
 }
 
-// FDType is the kind of a descriptor (flags.tsv x_fd_type of the capture
-// format).
-type FDType uint8
+// IsMain reports whether t is the main thread of its process.
+func (t *Thread) IsMain() bool { return t.TID == t.PID || t.Flags&FlagMainThread != 0 }
 
-// FD is one open descriptor. Name is what fd.name prints.
-type FD struct {
-	Type      FDType
-	Name      string
-	NameRaw   string
-	OldName   string
-	Flags     uint32 // open flags, portable encoding
-	Dev       uint32
-	Ino       uint64
-	MountID   uint32
-	PID       int64 // of a pidfd
-	L4        uint8
-	Role      Role
-	Connected bool
-	Pending   bool
-	Failed    bool
-	Cloned    bool
-	FromProc  bool
-	Upper     bool
-	Lower     bool
-	// Sockets: 4 or 16 bytes of address, host-order ports.
-	V6               bool
-	SrcIP, DstIP     [16]byte
-	SrcPort, DstPort uint16
-	// Unix sockets: kernel addresses.
-	SrcPtr, DstPtr uint64
+// InPidns reports whether t lives in a pid namespace below the host's.
+func (t *Thread) InPidns() bool {
+	return t.Flags&FlagChildInPidns != 0 || (t.VTID >= 0 && t.VTID != t.TID)
 }
 
-// Role of a socket.
-type Role uint8
+// Valid reports whether t's place among the processes is known.
+func (t *Thread) Valid() bool { return t.TID >= 0 && t.PID >= 0 && t.PTID >= 0 }
 
-// Roles.
-const (
-	RoleNone Role = iota
-	RoleClient
-	RoleServer
-)
+// Dead reports whether t has exited.
+func (t *Thread) Dead() bool { return t.Flags&FlagClosed != 0 }
+
+// Uncertain reports whether events of t were lost or nothing could be learnt
+// of it: what is known of it may be old or missing.
+func (t *Thread) Uncertain() bool { return t.uncertain }
+
+// Group returns t's process, or nil when it is not known.
+func (t *Thread) Group() *Group { return t.group }
+
+// Main returns the main thread of t's process, t itself included; nil when it
+// is not known. It may be dead while other threads of the process live.
+func (t *Thread) Main() *Thread {
+	if t.group != nil {
+		return t.group.Leader
+	}
+	if t.IsMain() {
+		return t
+	}
+	return nil
+}
+
+// Parent returns the main thread of the parent process of t's process, nil
+// when there is none or it is not known. Walks that follow it end: a loop in
+// the chain is cut where it would be closed.
+func (t *Thread) Parent() *Thread {
+	m := t.Main()
+	if m == nil || m.parent == nil {
+		return nil
+	}
+	return m.parent.Main()
+}
+
+// CWD returns the current directory of t's process, with a trailing slash;
+// "./" when it is not known.
+func (t *Thread) CWD() string {
+	if t.group != nil && t.group.cwd != "" {
+		return t.group.cwd
+	}
+	return "./"
+}
+
+// FDs returns the descriptors that t sees. It is never nil; a table without
+// entries stands for one that is not known.
+func (t *Thread) FDs() *FDTable {
+	if t.fds == nil {
+		return &noFDs
+	}
+	return t.fds
+}
+
+// LastFD returns the descriptor that t used last, or nil.
+func (t *Thread) LastFD() *FD { return t.FDs().Get(t.lastFD) }
+
+// NumChildren returns the number of known threads whose parent is t.
+func (t *Thread) NumChildren() int { return t.nchildren }
+
+// Len returns the number of known threads, the dead ones that are still kept
+// included.
+func (g *Group) Len() int { return g.count }
+
+// All ranges over the known threads of the process.
+func (g *Group) All() func(yield func(*Thread) bool) {
+	return func(yield func(*Thread) bool) {
+		for t := g.first; t != nil; t = t.peerNext {
+			if !yield(t) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import "strconv"
+
+// onSetuid takes the new effective user. The id -1 keeps the former one.
+func onSetuid(_ *Engine, ev *Event) {
+	if v, ok := effectiveID(ev, pEUID, pUID); ok {
+		ev.Thread.UID = v
+	}
+}
+
+func onSetgid(_ *Engine, ev *Event) {
+	if v, ok := effectiveID(ev, pEGID, pGID); ok {
+		ev.Thread.GID = v
+	}
+}
+
+func effectiveID(ev *Event, effective, only pname) (uint32, bool) {
+	if ev.Thread == nil {
+		return 0, false
+	}
+	if res, ok := ev.result(); !ok || res != 0 {
+		return 0, false
+	}
+	v, ok := ev.uint(effective)
+	if !ok {
+		v, ok = ev.uint(only)
+	}
+	return uint32(v), ok && uint32(v) != NoUID
+}
+
+// peers calls f for every thread of t's process.
+func (t *Thread) peers(f func(*Thread)) {
+	if t.group == nil {
+		f(t)
+		return
+	}
+	for p := t.group.first; p != nil; p = p.peerNext {
+		f(p)
+	}
+}
+
+// onSetsid makes the process the leader of a new session and process group.
+func onSetsid(_ *Engine, ev *Event) {
+	sid, ok := ev.result()
+	if !ok || sid <= 0 || ev.Thread == nil {
+		return
+	}
+	ev.Thread.peers(func(t *Thread) {
+		t.SID, t.VPGID, t.PGID = sid, sid, t.PID
+	})
+}
+
+// onSetpgid moves a process into a process group. Both ids are those of the
+// caller's pid namespace, 0 stands for the caller and for the process's own
+// group.
+func onSetpgid(e *Engine, ev *Event) {
+	caller := ev.Thread
+	pid, ok1 := ev.int(pPID)
+	pgid, ok2 := ev.int(pPGID)
+	if caller == nil || !ok1 || !ok2 {
+		return
+	}
+	target := caller
+	if pid != 0 && pid != caller.VPID {
+		if target = e.byVPID(caller, pid); target == nil {
+			return
+		}
+	}
+	host := target.PID
+	if pgid == 0 {
+		pgid = target.VPID
+	}
+	if pgid != target.VPID {
+		host = NoID
+		if leader := e.byVPID(caller, pgid); leader != nil {
+			host = leader.PID
+		}
+	}
+	target.peers(func(t *Thread) { t.VPGID, t.PGID = pgid, host })
+}
+
+// byVPID finds a process by its id in the pid namespace of t, among t's
+// relatives when that is not the host's.
+func (e *Engine) byVPID(t *Thread, vpid int64) *Thread {
+	if !t.InPidns() {
+		return e.Thread(vpid)
+	}
+	if t.VPID == vpid {
+		return t
+	}
+	for p := range t.group.All() {
+		for c := p.child; c != nil; c = c.sibNext {
+			if c.VPID == vpid {
+				return c
+			}
+		}
+	}
+	for a := t.Parent(); a != nil && a.InPidns(); a = a.Parent() {
+		if a.VPID == vpid {
+			return a
+		}
+		for c := a.child; c != nil; c = c.sibNext {
+			if c.VPID == vpid {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+func onCapset(_ *Engine, ev *Event) {
+	t := ev.Thread
+	if t == nil {
+		return
+	}
+	if v, ok := ev.uint(pCapInheritable); ok {
+		t.CapInheritable = v
+	}
+	if v, ok := ev.uint(pCapPermitted); ok {
+		t.CapPermitted = v
+	}
+	if v, ok := ev.uint(pCapEffective); ok {
+		t.CapEffective = v
+	}
+}
+
+// allCaps are the capabilities that exist: 0 to CAP_CHECKPOINT_RESTORE (40).
+const allCaps = 1<<41 - 1
+
+// onUnshare takes unshare and setns. In a new user namespace a process has all
+// capabilities.
+func onUnshare(e *Engine, ev *Event) {
+	t := ev.Thread
+	if t == nil {
+		return
+	}
+	flags, ok := ev.uint(pFlags)
+	if !ok {
+		flags, _ = ev.uint(pNSType)
+	}
+	if uint32(flags)&FlagNewUser != 0 {
+		t.CapInheritable, t.CapPermitted, t.CapEffective = allCaps, allCaps, allCaps
+	}
+	if uint32(flags)&FlagFiles != 0 {
+		e.ownTable(t)
+	}
+}
+
+// Options of prctl in the portable encoding.
+const (
+	prSetChildSubreaper = 36
+	prGetChildSubreaper = 37
+)
+
+func onPrctl(_ *Engine, ev *Event) {
+	opt, _ := ev.uint(pOption)
+	if ev.Thread == nil || ev.Thread.group == nil || (opt != prSetChildSubreaper && opt != prGetChildSubreaper) {
+		return
+	}
+	if v, ok := ev.int(pArg2Int); ok {
+		ev.Thread.group.Reaper = v != 0
+	}
+}
+
+const rlimitNoFile = 7 // in the portable encoding
+
+func onRlimit(e *Engine, ev *Event) {
+	if r, ok := ev.uint(pResource); !ok || r != rlimitNoFile || ev.Thread == nil {
+		return
+	}
+	t := ev.Thread
+	if pid, ok := ev.int(pPID); ok && pid > 0 && pid != t.VPID {
+		if t = e.byVPID(t, pid); t == nil {
+			return
+		}
+	}
+	limit, ok := ev.int(pCur)
+	if !ok {
+		// prlimit64 may set, read, or both; -1 is what it did not do.
+		if limit, ok = ev.int(pNewCur); !ok || limit < 0 {
+			limit, ok = ev.int(pOldCur)
+		}
+	}
+	if ok && limit >= 0 {
+		t.peers(func(p *Thread) { p.FDLimit = limit })
+	}
+}
+
+// setCWD sets the directory of t's process; path is absolute.
+func (t *Thread) setCWD(path string) {
+	if t.group == nil || path == "" {
+		return
+	}
+	if path[len(path)-1] != '/' {
+		path += "/"
+	}
+	t.group.cwd = path
+}
+
+// changeCWD joins path to the directory of t's process.
+func (e *Engine) changeCWD(t *Thread, path []byte) {
+	if len(path) == 0 || t.group == nil || (path[0] != '/' && t.group.cwd == "") {
+		return
+	}
+	e.enc = JoinPath(e.enc[:0], t.group.cwd, view(path))
+	if e.enc[len(e.enc)-1] != '/' {
+		e.enc = append(e.enc, '/')
+	}
+	t.group.cwd = e.text(e.enc)
+}
+
+// onChdir takes chdir and getcwd.
+func onChdir(e *Engine, ev *Event) {
+	if ev.Thread != nil {
+		e.changeCWD(ev.Thread, ev.text(pPath))
+	}
+}
+
+func onFchdir(e *Engine, ev *Event) {
+	if ev.Thread == nil || ev.FD == nil || len(ev.FD.Name) == 0 || ev.FD.Name[0] != '/' {
+		return
+	}
+	e.changeCWD(ev.Thread, []byte(ev.FD.Name))
+}
+
+func onChroot(e *Engine, ev *Event) {
+	t, path := ev.Thread, ev.text(pPath)
+	if t == nil || len(path) == 0 {
+		return
+	}
+	e.enc = JoinPath(e.enc[:0], t.CWD(), view(path))
+	root := e.text(e.enc)
+	t.peers(func(p *Thread) { p.Root = root })
+}
+
+// procPath returns the folder of a process.
+func (e *Engine) procPath(pid int64) string {
+	e.enc = append(e.enc[:0], e.opts.HostRoot...)
+	e.enc = append(e.enc, "/proc/"...)
+	e.enc = strconv.AppendInt(e.enc, pid, 10)
+	return e.text(e.enc)
+}
+
+// accountsFor returns the accounts that an event about users or groups is for.
+func (e *Engine) accountsFor(ev *Event) *accounts {
+	if id := ev.text(pContainerID); len(id) > 0 && string(id) != "host" {
+		return e.containerAccounts(string(id))
+	}
+	return &e.hostAccounts
+}
+
+func onUserAdded(e *Engine, ev *Event) {
+	uid, ok := ev.uint(pUID)
+	if !ok {
+		return
+	}
+	a := e.accountsFor(ev)
+	delete(a.users, uint32(uid))
+	a.addUser(User{
+		UID: uint32(uid), GID: ev.u32(pGID),
+		Name: string(ev.text(pName)), Home: string(ev.text(pHome)), Shell: string(ev.text(pShell)),
+	})
+}
+
+func onUserDeleted(e *Engine, ev *Event) {
+	if uid, ok := ev.uint(pUID); ok {
+		delete(e.accountsFor(ev).users, uint32(uid))
+	}
+}
+
+func onGroupAdded(e *Engine, ev *Event) {
+	gid, ok := ev.uint(pGID)
+	if !ok {
+		return
+	}
+	a := e.accountsFor(ev)
+	delete(a.groups, uint32(gid))
+	a.addGroup(UserGroup{GID: uint32(gid), Name: string(ev.text(pName))})
+}
+
+func onGroupDeleted(e *Engine, ev *Event) {
+	if gid, ok := ev.uint(pGID); ok {
+		delete(e.accountsFor(ev).groups, uint32(gid))
+	}
+}

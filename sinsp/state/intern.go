@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"bytes"
+	"strings"
+)
+
+// interner keeps one copy of values that repeat, found by the bytes that they
+// were made from. It is bounded: it keeps two generations, and when the younger
+// one is full the older one is forgotten. What is still asked for moves on.
+type interner[V any] struct {
+	young, old map[string]V
+	bytes      int // of keys in young
+	limit      int // bytes of keys in a generation
+}
+
+func newInterner[V any](limit int) interner[V] {
+	return interner[V]{young: make(map[string]V), limit: limit}
+}
+
+// get returns the value made from b. make is called with an owned copy of b the
+// first time.
+func (in *interner[V]) get(b []byte, make func(key string) V) V {
+	if v, ok := in.young[string(b)]; ok {
+		return v
+	}
+	v, ok := in.old[string(b)]
+	key := string(b)
+	if !ok {
+		v = make(key)
+	}
+	in.keep(key, v)
+	return v
+}
+
+const entryOverhead = 64 // what a map entry costs beside its key, roughly
+
+func (in *interner[V]) keep(key string, v V) {
+	if in.bytes += len(key) + entryOverhead; in.bytes > in.limit {
+		in.old, in.young = in.young, make(map[string]V)
+		in.bytes = len(key) + entryOverhead
+	}
+	in.young[key] = v
+}
+
+// Limits of the interners in bytes of keys and generation. Commands, paths and
+// argument lists of a busy host fit; a flood of distinct ones costs no more.
+const (
+	internText    = 1 << 20
+	internLists   = 1 << 20
+	internCgroups = 256 << 10
+)
+
+// stringList is a list of strings and the same joined by blanks.
+type stringList struct {
+	items []string
+	line  string
+}
+
+// cgroupSet is a thread's cgroups and what follows from them.
+type cgroupSet struct {
+	items []string
+	id    string
+	typ   ContainerType
+}
+
+func identity(s string) string { return s }
+
+// text returns an owned copy of b.
+func (e *Engine) text(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if len(b) > maxPath {
+		return string(b)
+	}
+	return e.texts.get(b, identity)
+}
+
+// string returns an owned copy of a borrowed string.
+func (e *Engine) string(s string) string {
+	if s == "" {
+		return ""
+	}
+	if v, ok := e.texts.young[s]; ok {
+		return v
+	}
+	return e.text([]byte(s))
+}
+
+// list returns the NUL-terminated strings in b.
+func (e *Engine) list(b []byte) stringList {
+	if len(b) == 0 {
+		return stringList{}
+	}
+	return e.lists.get(b, makeList)
+}
+
+// makeList splits raw at its NULs. The items are parts of raw; the line differs
+// from it in the separators only.
+func makeList(raw string) stringList {
+	raw = strings.TrimSuffix(raw, "\x00")
+	l := stringList{line: strings.ReplaceAll(raw, "\x00", " ")}
+	l.items = make([]string, 0, strings.Count(raw, "\x00")+1)
+	for rest, more := raw, true; more; {
+		var item string
+		item, rest, more = strings.Cut(rest, "\x00")
+		l.items = append(l.items, item)
+	}
+	return l
+}
+
+// cgroups returns the cgroups in b ("subsystem=path", NUL-terminated).
+func (e *Engine) cgroups(b []byte) *cgroupSet {
+	if len(b) == 0 {
+		return &hostCgroups
+	}
+	return e.cgroupSets.get(b, func(raw string) *cgroupSet {
+		s := &cgroupSet{items: makeList(raw).items}
+		for i, c := range s.items {
+			s.items[i] = normalCgroup(c)
+		}
+		s.id, s.typ = containerOf(s.items)
+		return s
+	})
+}
+
+var hostCgroups = cgroupSet{typ: ContainerHost}
+
+// normalCgroup gives the controller of "controller=path" the name of the
+// capture format, which is that of the first versions of cgroups.
+func normalCgroup(c string) string {
+	sub, path, ok := strings.Cut(c, "=")
+	if !ok {
+		return c
+	}
+	name := strings.TrimSuffix(sub, "_cgroup")
+	switch name {
+	case "perf":
+		name = "perf_event"
+	case "mem":
+		name = "memory"
+	case "io":
+		name = "blkio"
+	}
+	if name == sub {
+		return c
+	}
+	return name + "=" + path
+}
+
+// cText cuts b at its first NUL.
+func cText(b []byte) []byte {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		return b[:i]
+	}
+	return b
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"net/netip"
+
+	"github.com/tiercel/tiercel/scap/procfs"
+)
+
+// retryAfter is how long nothing is asked again of a thread that /proc did not
+// know, in ns of event time.
+const retryAfter = 2e9
+
+// find returns the thread with the id tid, asking /proc when it is not in the
+// table; nil when nobody knows it.
+func (e *Engine) find(tid int64) *Thread {
+	if tid <= 0 {
+		return nil
+	}
+	t := e.Thread(tid)
+	if t != nil || e.opts.Proc == nil {
+		return t
+	}
+	return e.lookup(tid)
+}
+
+// resolve returns something for a thread that made an event: what /proc knows,
+// else what there is (old), else a placeholder. It is nil when the table is
+// full.
+func (e *Engine) resolve(tid int64, old *Thread) *Thread {
+	if e.opts.Proc != nil {
+		if t := e.lookup(tid); t != nil {
+			return t
+		}
+	}
+	if old != nil {
+		old.retryTS = e.now + retryAfter
+		return old
+	}
+	t := newThread(tid)
+	t.Comm, t.Exe, t.Cmdline, t.ExeLine = Unknown, Unknown, Unknown, Unknown
+	t.uncertain = true
+	t.retryTS = e.now + retryAfter
+	e.stats.Placeholders++
+	return e.insert(t)
+}
+
+// lookup asks /proc for a thread and its process, within the limit.
+func (e *Engine) lookup(tid int64) *Thread {
+	if !e.allowed() {
+		e.stats.LookupsDenied++
+		return nil
+	}
+	e.stats.Lookups++
+	p, err := e.opts.Proc.Lookup(tid)
+	if err != nil || p == nil {
+		e.stats.LookupsFailed++
+		return nil
+	}
+	var s scanned
+	e.addProcess(p, &s)
+	s.settle(e)
+	t := e.Thread(tid)
+	if t == nil {
+		e.stats.LookupsFailed++
+		return nil
+	}
+	// Its events so far were lost.
+	t.uncertain = true
+	if t.parent == nil && t.PTID > 0 {
+		e.adopt(t, e.Thread(t.PTID))
+	}
+	return t
+}
+
+// allowed takes a token for a question to /proc.
+func (e *Engine) allowed() bool {
+	rate := float64(e.opts.LookupsPerSecond)
+	if e.now > e.tokensTS {
+		e.tokens = min(rate, e.tokens+rate*float64(e.now-e.tokensTS)/1e9)
+	}
+	e.tokensTS = e.now
+	if e.tokens < 1 {
+		return false
+	}
+	e.tokens--
+	return true
+}
+
+// Prime fills the tables with what runs already. It is called before the first
+// event, or between events: what it finds replaces what was known.
+func (e *Engine) Prime() error {
+	if e.opts.Proc == nil {
+		return nil
+	}
+	e.finish()
+	var s scanned
+	err := e.opts.Proc.Scan(func(p *procfs.Process) error {
+		e.addProcess(p, &s)
+		return nil
+	})
+	s.settle(e)
+	for _, t := range e.all {
+		if t.parent == nil && t.Valid() && t.TID != 1 && t.PTID > 0 {
+			e.adopt(t, e.Thread(t.PTID))
+		}
+	}
+	e.reread(nil, &e.hostAccounts)
+	return err
+}
+
+// scanned collects the sockets of a scan: which end of a connection one is can
+// be told only when all listening sockets are known.
+type scanned struct {
+	listening map[listener]struct{}
+	conns     []scannedConn
+}
+
+type listener struct {
+	netns uint64
+	port  uint16
+}
+
+type scannedConn struct {
+	fd    *FD
+	netns uint64
+}
+
+// settle gives the connections their roles and names. The kernel knows the
+// local end as source; the server's end has to be the destination.
+func (s *scanned) settle(e *Engine) {
+	for _, c := range s.conns {
+		f := c.fd
+		f.Role = RoleClient
+		if _, ok := s.listening[listener{c.netns, f.SrcPort}]; ok && f.L4 == L4TCP {
+			swapEnds(f)
+			f.Role = RoleServer
+		}
+		f.Name = e.socketName(f)
+	}
+}
+
+// addProcess puts a process of /proc into the tables.
+func (e *Engine) addProcess(p *procfs.Process, s *scanned) {
+	if p.PID <= 0 {
+		return
+	}
+	main := e.procThread(p, &p.Main, nil)
+	if main.TID != p.PID {
+		return
+	}
+	main.fds = e.newTable()
+	for i := range p.FDs {
+		e.addProcFD(main.fds, &p.FDs[i], p.NetNS, s)
+	}
+	if e.insert(main) == nil {
+		return
+	}
+	main.setCWD(e.string(p.CWD))
+	for i := range p.Threads {
+		t := e.procThread(p, &p.Threads[i], main)
+		if t.TID <= 0 || t.TID == p.PID {
+			continue
+		}
+		t.Flags |= FlagThread | FlagFiles
+		e.insert(t)
+	}
+}
+
+// procThread makes a thread of what /proc says. main is the main thread whose
+// texts it shares, nil for the main thread itself.
+func (e *Engine) procThread(p *procfs.Process, pt *procfs.Thread, main *Thread) *Thread {
+	t := newThread(pt.TID)
+	t.PID, t.PTID = p.PID, max(pt.PTID, 0)
+	t.SID, t.PGID, t.VPGID = pt.VSID, pt.PGID, pt.VPGID
+	t.VTID, t.VPID = pt.VTID, pt.VPID
+	t.UID, t.GID, t.LoginUID = pt.UID, pt.GID, p.LoginUID
+	t.CapInheritable, t.CapPermitted, t.CapEffective = pt.CapInheritable, pt.CapPermitted, pt.CapEffective
+	t.TTY = pt.TTY
+	t.VMSize, t.VMRSS, t.VMSwap = pt.VMSize, pt.VMRSS, pt.VMSwap
+	t.PfMajor, t.PfMinor = pt.PfMajor, pt.PfMinor
+	t.CloneTS, t.PidnsInitStartTS = pt.StartTS, p.PidnsStart
+	t.FDLimit = p.FDLimit
+	comm := e.string(pt.Comm)
+	if main != nil {
+		t.takeImage(main)
+		t.Root = main.Root
+		e.setComm(t, comm)
+		return t
+	}
+	e.enc = e.enc[:0]
+	for _, a := range p.Args {
+		e.enc = append(append(e.enc, a...), 0)
+	}
+	args := e.list(e.enc)
+	e.enc = e.enc[:0]
+	for _, v := range p.Env {
+		e.enc = append(append(e.enc, v...), 0)
+	}
+	env := e.list(e.enc)
+	e.enc = e.enc[:0]
+	for _, c := range p.Cgroups {
+		e.enc = append(append(e.enc, c...), 0)
+	}
+	t.setCgroups(e.cgroups(e.enc))
+	t.Env, t.EnvLine = env.items, env.line
+	e.setCommand(t, comm, e.string(p.Exe), args, nil)
+	t.ExePath, t.Root = e.string(p.ExePath), e.string(p.Root)
+	t.ExeIno, t.ExeCtime, t.ExeMtime = p.ExeIno, p.ExeCtime, p.ExeMtime
+	t.ExeWritable, t.ExeMemfd = p.ExeWritable, p.ExeMemfd
+	t.ExeUpperLayer, t.ExeLowerLayer = p.ExeUpperLayer, p.ExeLowerLayer
+	t.setDurations()
+	return t
+}
+
+// addProcFD puts a descriptor of /proc into a table.
+func (e *Engine) addProcFD(t *FDTable, p *procfs.FD, netns uint64, s *scanned) {
+	f := e.newFD(p.Num, FDType(p.Type))
+	f.FromProc = true
+	f.Name = e.string(p.Name)
+	f.Flags, f.Dev, f.Ino, f.MountID = p.Flags, p.Dev, p.Ino, p.MountID
+	f.PID, f.Upper, f.Lower, f.L4 = p.PID, p.Upper, p.Lower, L4(p.L4)
+	f.SrcPtr = p.Ptr
+	if e.addFD(t, f) == nil || !f.IsIP() {
+		return
+	}
+	f.V6 = f.Type == FDIPv6 || f.Type == FDIPv6Server
+	if f.IsServer() || p.Listen {
+		f.DstIP, f.DstPort = fromAddrPort(p.Src)
+		f.Role = RoleServer
+		if p.Listen && s != nil {
+			if s.listening == nil {
+				s.listening = make(map[listener]struct{})
+			}
+			s.listening[listener{netns, f.DstPort}] = struct{}{}
+		}
+		unmap(f)
+		f.Name = e.socketName(f)
+		return
+	}
+	f.SrcIP, f.SrcPort = fromAddrPort(p.Src)
+	f.DstIP, f.DstPort = fromAddrPort(p.Dst)
+	unmap(f)
+	f.Connected = p.Dst.Port() != 0
+	if s != nil && f.Connected {
+		s.conns = append(s.conns, scannedConn{f, netns})
+	}
+}
+
+func fromAddrPort(a netip.AddrPort) (ip [16]byte, port uint16) {
+	switch addr := a.Addr(); {
+	case addr.Is4():
+		v4 := addr.As4()
+		copy(ip[:], v4[:])
+	case addr.Is6():
+		ip = addr.As16()
+	}
+	return ip, a.Port()
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+// User is an entry of the password database.
+type User struct {
+	Name, Home, Shell string
+	UID, GID          uint32
+}
+
+// UserGroup is an entry of the group database.
+type UserGroup struct {
+	Name string
+	GID  uint32
+}
+
+// accounts are the users and groups of the host or of a container.
+type accounts struct {
+	users  map[uint32]*User
+	groups map[uint32]*UserGroup
+	readTS uint64 // event time of the last reading; 0 = never
+	usedTS uint64
+}
+
+const (
+	// accountsRetry is how long an id that is not known stays unknown before
+	// the databases are read again, in ns of event time.
+	accountsRetry = 10e9
+	// maxAccounts bounds the containers whose databases are kept, and
+	// maxAccountEntries the entries of one.
+	maxAccounts       = 512
+	maxAccountEntries = 65536
+)
+
+// User returns the user with the id uid as t sees it (on the host, or in t's
+// container), nil when there is none.
+func (e *Engine) User(t *Thread, uid uint32) *User {
+	a := e.accountsOf(t)
+	if u, ok := a.users[uid]; ok || uid == NoUID {
+		return u
+	}
+	if e.reread(t, a) {
+		return a.users[uid]
+	}
+	return nil
+}
+
+// UserGroup returns the group with the id gid as t sees it (on the host, or in
+// t's container), nil when there is none.
+func (e *Engine) UserGroup(t *Thread, gid uint32) *UserGroup {
+	a := e.accountsOf(t)
+	if g, ok := a.groups[gid]; ok || gid == NoUID {
+		return g
+	}
+	if e.reread(t, a) {
+		return a.groups[gid]
+	}
+	return nil
+}
+
+func (e *Engine) accountsOf(t *Thread) *accounts {
+	if t == nil || t.ContainerID == "" {
+		return &e.hostAccounts
+	}
+	return e.containerAccounts(t.ContainerID)
+}
+
+func (e *Engine) containerAccounts(id string) *accounts {
+	a := e.accounts[id]
+	if a == nil {
+		if len(e.accounts) >= maxAccounts {
+			e.dropOldestAccounts()
+		}
+		a = newAccounts()
+		e.accounts[id] = a
+	}
+	a.usedTS = e.now
+	return a
+}
+
+func (e *Engine) dropOldestAccounts() {
+	oldest, id := ^uint64(0), ""
+	for k, a := range e.accounts {
+		if a.usedTS < oldest {
+			oldest, id = a.usedTS, k
+		}
+	}
+	delete(e.accounts, id)
+}
+
+func newAccounts() *accounts {
+	return &accounts{users: make(map[uint32]*User), groups: make(map[uint32]*UserGroup)}
+}
+
+// reread reads the databases again, because an id is missing in them; at most
+// once in accountsRetry. It reports whether it did.
+func (e *Engine) reread(t *Thread, a *accounts) bool {
+	if e.opts.Accounts == nil || (a.readTS != 0 && e.now < a.readTS+accountsRetry) {
+		return false
+	}
+	a.readTS = max(e.now, 1)
+	pid := int64(0)
+	if a != &e.hostAccounts {
+		pid = t.PID
+	}
+	users, groups := e.opts.Accounts(pid)
+	for _, u := range users {
+		a.addUser(u)
+	}
+	for _, g := range groups {
+		a.addGroup(g)
+	}
+	return true
+}
+
+// addUser keeps the first entry of an id, as the C library finds it.
+func (a *accounts) addUser(u User) {
+	if !accountName(u.Name) || len(a.users) >= maxAccountEntries {
+		return
+	}
+	if old := a.users[u.UID]; old == nil || old.Name == u.Name {
+		a.users[u.UID] = &u
+	}
+}
+
+func (a *accounts) addGroup(g UserGroup) {
+	if !accountName(g.Name) || len(a.groups) >= maxAccountEntries {
+		return
+	}
+	if old := a.groups[g.GID]; old == nil || old.Name == g.Name {
+		a.groups[g.GID] = &g
+	}
+}
+
+// accountName leaves out the entries that refer to other databases (+ and -).
+func accountName(name string) bool {
+	return name != "" && name[0] != '+' && name[0] != '-'
+}
