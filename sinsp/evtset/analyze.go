@@ -64,9 +64,9 @@ type Error struct {
 	Msg string
 }
 
-// Error implements error.
+// Error implements error: line:column: message.
 func (e *Error) Error() string {
-	return fmt.Sprintf("filter error at %d:%d: %s", e.Pos.Line, e.Pos.Col, e.Msg)
+	return fmt.Sprintf("%d:%d: %s", e.Pos.Line, e.Pos.Col, e.Msg)
 }
 
 // UnknownName returns the error for the first unknown name, or nil: in rules

@@ -12,7 +12,7 @@ type Error struct {
 	Msg string // without the position
 }
 
-// Error implements error.
+// Error implements error: line:column: message.
 func (e *Error) Error() string {
-	return fmt.Sprintf("filter error at %d:%d: %s", e.Pos.Line, e.Pos.Col, e.Msg)
+	return fmt.Sprintf("%d:%d: %s", e.Pos.Line, e.Pos.Col, e.Msg)
 }

@@ -155,7 +155,7 @@ func (b *Builder) condition(n filter.Node) (ref, error) {
 	case *filter.Binary:
 		return b.binary(n)
 	}
-	return never, errorAt(n, "filter error: unexpected expression '%s'", n)
+	return never, errorAt(n, "unexpected expression '%s'", n)
 }
 
 func (b *Builder) conditions(list []filter.Node) ([]ref, error) {

@@ -41,7 +41,7 @@ func (b *Builder) binary(n *filter.Binary) (ref, error) {
 	case *filter.List:
 		return b.constants(n, left, op, right.Elems)
 	}
-	return never, errorAt(n.Right, "filter error: unexpected value '%s'", n.Right)
+	return never, errorAt(n.Right, "unexpected value '%s'", n.Right)
 }
 
 // constants compiles a check against literals.
@@ -53,7 +53,7 @@ func (b *Builder) constants(n *filter.Binary, left int32, op string, elems []fil
 	for i, e := range elems {
 		lit, ok := e.(*filter.Value)
 		if !ok {
-			return never, errorAt(e, "filter error: unexpected list element '%s'", e)
+			return never, errorAt(e, "unexpected list element '%s'", e)
 		}
 		b.warnAbout(op, lit)
 		texts[i] = lit.Text
@@ -191,17 +191,17 @@ func (b *Builder) comparison(n *filter.Binary, left int32, op string) (ref, erro
 	l, r := &b.values[left], &b.values[right]
 	switch {
 	case n.Modifier != "":
-		return never, errorAt(n.Right, "filter error: '%s %s' needs a list of values", op, n.Modifier)
+		return never, errorAt(n.Right, "'%s %s' needs a list of values", op, n.Modifier)
 	case op == "regex" || op == "pmatch":
-		return never, errorAt(n.Right, "filter error: operator '%s' does not support a field on the right-hand side", op)
+		return never, errorAt(n.Right, "operator '%s' does not support a field on the right-hand side", op)
 	case l.class() == classNet:
-		return never, errorAt(n.Right, "filter error: fields of type IPNET do not support a field on the right-hand side")
+		return never, errorAt(n.Right, "fields of type IPNET do not support a field on the right-hand side")
 	case l.noRHS || l.multi != nil:
-		return never, errorAt(n.Right, "filter error: %s does not support a field on the right-hand side", n.Left)
+		return never, errorAt(n.Right, "%s does not support a field on the right-hand side", n.Left)
 	case r.noRHS || r.multi != nil:
-		return never, errorAt(n.Right, "filter error: %s cannot stand on the right-hand side", n.Right)
+		return never, errorAt(n.Right, "%s cannot stand on the right-hand side", n.Right)
 	case l.typ != r.typ || l.list != r.list:
-		return never, errorAt(n.Right, "filter error: '%s' and '%s' cannot be compared: one is %s, the other %s",
+		return never, errorAt(n.Right, "'%s' and '%s' cannot be compared: one is %s, the other %s",
 			n.Left, n.Right, describe(l), describe(r))
 	}
 	p := newPair(l.class(), op, l.list)

@@ -19,9 +19,9 @@ type Error struct {
 	Err  error  // the cause, such as a *fields.UnknownFieldError, or nil
 }
 
-// Error implements error.
+// Error implements error: line:column: message.
 func (e *Error) Error() string {
-	s := fmt.Sprintf("filter error at %d:%d: %s", e.Pos.Line, e.Pos.Col, e.Msg)
+	s := fmt.Sprintf("%d:%d: %s", e.Pos.Line, e.Pos.Col, e.Msg)
 	if e.Hint != "" {
 		s += " (" + e.Hint + ")"
 	}

@@ -34,7 +34,7 @@ func (l literal) key() string {
 func parseLiteral(t scap.ParamType, op, text string) (literal, error) {
 	c := classOf(t)
 	if c != classBuffer && strings.IndexByte(text, 0) >= 0 {
-		return literal{}, fmt.Errorf("filter error: value %q contains a NUL byte", text)
+		return literal{}, fmt.Errorf("value %q contains a NUL byte", text)
 	}
 	switch c {
 	case classSigned, classUnsigned:
@@ -53,7 +53,7 @@ func parseLiteral(t scap.ParamType, op, text string) (literal, error) {
 		case "false":
 			return literal{}, nil
 		}
-		return literal{}, fmt.Errorf("filter error: unrecognized boolean value %s", text)
+		return literal{}, fmt.Errorf("unrecognized boolean value %s", text)
 	case classAddr:
 		return parseAddr(text)
 	case classNet:
@@ -62,7 +62,7 @@ func parseLiteral(t scap.ParamType, op, text string) (literal, error) {
 		if op == "bcontains" || op == "bstartswith" {
 			b, err := hex.DecodeString(text)
 			if err != nil {
-				return literal{}, fmt.Errorf("filter error: %s operator supports hex strings only, got '%s'", op, text)
+				return literal{}, fmt.Errorf("%s operator supports hex strings only, got '%s'", op, text)
 			}
 			return literal{s: string(b)}, nil
 		}
@@ -107,7 +107,7 @@ func parsePort(text string) (literal, error) {
 	if port, ok := fields.ServicePort(text); ok {
 		return literal{n: uint64(port)}, nil
 	}
-	return literal{}, fmt.Errorf("filter error: %s is neither a port number nor the name of a known service", text)
+	return literal{}, fmt.Errorf("%s is neither a port number nor the name of a known service", text)
 }
 
 // parseAddr decides by the dot which family is meant, as the reference does.

@@ -22,7 +22,7 @@ func (b *Builder) value(n filter.Node) (int32, error) {
 	case *filter.Transform:
 		return b.transform(n)
 	}
-	return -1, errorAt(n, "filter error: expected a field, got '%s'", n)
+	return -1, errorAt(n, "expected a field, got '%s'", n)
 }
 
 func (b *Builder) internValue(key string, v value) int32 {
@@ -41,7 +41,7 @@ func (b *Builder) field(n *filter.Field) (int32, error) {
 		return -1, fieldError(b.cat, n, err)
 	}
 	if r.Field.OutputOnly {
-		return -1, errorAt(n, "filter error: field '%s' is for outputs only", r.Text)
+		return -1, errorAt(n, "field '%s' is for outputs only", r.Text)
 	}
 	v := value{typ: r.Type, format: r.Format, flags: r.Flags, list: r.List,
 		noRHS: r.Field.NoRHS, noTr: r.Field.NoTransform, cost: 10}
@@ -68,13 +68,13 @@ var arity = map[string]struct{ min, max int }{
 func (b *Builder) transform(n *filter.Transform) (int32, error) {
 	want, ok := arity[n.Name]
 	if !ok {
-		return -1, errorAt(n, "filter error: unknown transformer '%s'", n.Name)
+		return -1, errorAt(n, "unknown transformer '%s'", n.Name)
 	}
 	if len(n.Args) < want.min || want.max > 0 && len(n.Args) > want.max {
-		return -1, errorAt(n, "filter error: transformer '%s' takes %s, got %d", n.Name, countText(want.min, want.max), len(n.Args))
+		return -1, errorAt(n, "transformer '%s' takes %s, got %d", n.Name, countText(want.min, want.max), len(n.Args))
 	}
 	if n.HasArg && n.Name != "getopt" {
-		return -1, errorAt(n, "filter error: transformer '%s' takes nothing in brackets", n.Name)
+		return -1, errorAt(n, "transformer '%s' takes nothing in brackets", n.Name)
 	}
 	args := make([]int32, len(n.Args))
 	for i, a := range n.Args {
@@ -85,7 +85,7 @@ func (b *Builder) transform(n *filter.Transform) (int32, error) {
 	}
 	v, msg := b.newTransform(n, args)
 	if msg != "" {
-		return -1, errorAt(n, "filter error: %s", msg)
+		return -1, errorAt(n, "%s", msg)
 	}
 	key := fmt.Sprintf("t%s%v", n.Name, args)
 	if n.HasArg {
@@ -121,10 +121,10 @@ func (b *Builder) argument(of *filter.Transform, n filter.Node) (int32, error) {
 		return -1, err
 	}
 	if _, literal := b.values[i].source.(*constSource); literal && arity[of.Name].max == 1 {
-		return -1, errorAt(n, "filter error: transformer '%s' takes a field, not a literal", of.Name)
+		return -1, errorAt(n, "transformer '%s' takes a field, not a literal", of.Name)
 	}
 	if b.values[i].noTr {
-		return -1, errorAt(n, "filter error: field '%s' does not support transformers", n)
+		return -1, errorAt(n, "field '%s' does not support transformers", n)
 	}
 	return i, nil
 }
@@ -141,10 +141,10 @@ func (b *Builder) list(of *filter.Transform, n *filter.List) (int32, error) {
 		}
 		el := &b.values[i]
 		if el.list || el.class() == classNone {
-			return -1, errorAt(e, "filter error: '%s' cannot be an element of a list", e)
+			return -1, errorAt(e, "'%s' cannot be an element of a list", e)
 		}
 		if el.class() != classString && of.Name != "join" {
-			return -1, errorAt(e, "filter error: transformer '%s' takes a list of text, '%s' is %s", of.Name, e, describe(el))
+			return -1, errorAt(e, "transformer '%s' takes a list of text, '%s' is %s", of.Name, e, describe(el))
 		}
 		s.args = append(s.args, i)
 		s.types = append(s.types, el.typ)
