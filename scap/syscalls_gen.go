@@ -2170,10 +2170,6 @@ var (
 	NeverSampled = SyscallSet{w: [setWords]uint64{0x2140600004e0, 0x40000010000, 0x2000000000, 0x106107e70000024, 0x1800000000000, 0x1b2, 0x1100}}
 	// AlwaysSampled: what dropping mode removes first (302).
 	AlwaysSampled = SyscallSet{w: [setWords]uint64{0xf77dd6b781f9c806, 0x6007fbff867e87ff, 0x7ff7ffdffdffff80, 0xc16e018fbf421b, 0xe0001f2ef83cfff8, 0xbffffffff3bf0000, 0xffffffffffffe2ff, 0x3f}}
-	// StateSet035: the calls that kept the state in the generation of 2023 (base_syscalls.state_set=falco-0.35) (63).
-	StateSet035 = SyscallSet{w: [setWords]uint64{0x2958600204e0, 0x8040000010000, 0x2000000065, 0x6f2e107e70000024, 0xcb800102000005, 0x7be, 0x1000}}
-	// DefaultExcluded035: the high-volume calls that the generation of 2023 left out unless told otherwise (14).
-	DefaultExcluded035 = SyscallSet{w: [setWords]uint64{0x18, 0x10000001800000, 0x0, 0x8000018000000000, 0xc000010002, 0x0, 0xc00}}
 	// RepairAlways: what base_syscalls.repair always adds (22).
 	RepairAlways = SyscallSet{w: [setWords]uint64{0x85000000400, 0x8040000010000, 0x65, 0x0, 0xcb800000000000, 0x1b0, 0x1000}}
 )

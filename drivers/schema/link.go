@@ -134,19 +134,25 @@ func (s *Schema) linkParam(h *Half, p *Param) (err error) {
 		}
 	}
 	switch {
-	case !h.Live() || h.Filler == FillerGeneric || h.Filler == FillerNone:
+	case !h.Live():
 		if p.from != "" {
-			return p.Errorf("%s: parameter %s has a source, but the event has no filler", h.Enum, p.Name)
+			return p.Errorf("%s: parameter %s has a source, but no driver makes the event", h.Enum, p.Name)
 		}
 		return nil
 	case p.from == "":
+		if h.Filler == FillerGeneric || h.Filler == FillerNone {
+			return nil
+		}
 		return p.Errorf("%s: parameter %s has no source (from)", h.Enum, p.Name)
-	case h.Filler == FillerHand:
+	case h.Filler != FillerSimple:
 		p.From = Source{Kind: SourceText, Name: p.from}
 		return nil
 	}
 	if p.From, err = parseSource(p.from); err == nil {
 		err = p.From.fits(p.Type)
+	}
+	if err == nil && p.From.Kind == SourceConv && !s.conversions[p.From.Name] {
+		err = fmt.Errorf("no conversion %q (see conversions.yaml)", p.From.Name)
 	}
 	if err != nil {
 		return p.Errorf("%s: parameter %s: %w", h.Enum, p.Name, err)

@@ -21,6 +21,7 @@ func (s *Schema) read(fsys fs.FS) error {
 		read func(node) error
 	}{
 		{"flags.yaml", s.readTables},
+		{"conversions.yaml", s.readConversions},
 		{"dynamic.yaml", s.readDynamic},
 		{"syscalls.yaml", s.readGeneric},
 		{"sets.yaml", s.readSets},

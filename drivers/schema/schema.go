@@ -39,10 +39,14 @@ type Schema struct {
 	Tables  []*Table // flag and enumeration tables, in file order
 	Dynamic []*Dynamic
 	Sets    []*Set
-	tables  map[string]*Table
-	dynamic map[string]*Dynamic
-	calls   map[string]*Call
-	pairs   []*Event
+
+	Conversions []*Conversion // the generated ones, in file order
+
+	tables      map[string]*Table
+	dynamic     map[string]*Dynamic
+	calls       map[string]*Call
+	conversions map[string]bool // generated, by hand and built in
+	pairs       []*Event
 }
 
 // Event is a pair of codes: the enter half is even, the exit half follows.
@@ -140,7 +144,7 @@ type Call struct {
 	Pos
 	Name     string
 	Code     int
-	Kind     string      // syscall, tracepoint, reserved
+	Kind     string       // syscall, tracepoint, reserved
 	Number   map[Arch]int // native numbers
 	IA32     []int        // numbers of 32-bit x86 calls that mean this one
 	Sampling string       // "", never, always: what dropping mode does to it
@@ -221,6 +225,22 @@ type Variant struct {
 	Format string
 }
 
+// Conversion turns a number of the kernel into the portable one.
+type Conversion struct {
+	Pos
+	Name   string
+	Table  *Table
+	Enum   bool // one value out of the table instead of bits
+	Values []KernelValue
+}
+
+// KernelValue is a pair of numbers with the same meaning.
+type KernelValue struct {
+	Arch     Arch // "" for all
+	Kernel   uint32
+	Portable uint32
+}
+
 // Set is a named list of calls that cannot be computed from the events.
 type Set struct {
 	Pos
@@ -255,6 +275,8 @@ func LoadFS(fsys fs.FS) (*Schema, error) {
 		tables:  map[string]*Table{},
 		dynamic: map[string]*Dynamic{},
 		calls:   map[string]*Call{},
+		// A 32-bit number in a register, extended to 64 bits by the generator.
+		conversions: map[string]bool{"s32": true, "u32": true},
 	}
 	if err := s.read(fsys); err != nil {
 		return nil, err

@@ -20,11 +20,22 @@ type Source struct {
 	Value int64
 }
 
-// Operand is an argument of the call (0 to 5) or its return value (Ret).
-type Operand int
+// Operand is what a source works on: an argument of the call, its return
+// value, or (in brackets) a plain number.
+type Operand struct {
+	Kind OperandKind
+	N    int
+}
 
-// Ret stands for the return value.
-const Ret Operand = -1
+// OperandKind tells the forms of an operand apart.
+type OperandKind uint8
+
+// Forms of an operand.
+const (
+	OperandArg     OperandKind = iota // N: argument, 0 to 5
+	OperandRet                        // ret
+	OperandLiteral                    // [N]
+)
 
 // SourceKind tells the forms of a source apart.
 type SourceKind uint8
@@ -53,7 +64,7 @@ func parseSource(text string) (Source, error) {
 	case w[0] == "ret" && len(w) == 1:
 		return Source{Kind: SourceRet}, nil
 	case w[0] == "arg" && len(w) == 2:
-		op, err := parseOperand(w[1])
+		op, err := parseArgument(w[1])
 		return Source{Kind: SourceArg, Arg: op}, err
 	case w[0] == "arg" && len(w) == 4 && w[2] == "as":
 		return parseConversion(w[1], w[3])
@@ -71,17 +82,33 @@ func parseSource(text string) (Source, error) {
 
 func parseOperand(w string) (Operand, error) {
 	if w == "ret" {
-		return Ret, nil
+		return Operand{Kind: OperandRet}, nil
+	}
+	if lit, ok := strings.CutPrefix(w, "["); ok {
+		n, err := strconv.Atoi(strings.TrimSuffix(lit, "]"))
+		if err != nil || !strings.HasSuffix(w, "]") || n < 0 {
+			return Operand{}, fmt.Errorf("operand %q is not a number in brackets", w)
+		}
+		return Operand{OperandLiteral, n}, nil
 	}
 	n, err := strconv.Atoi(w)
 	if err != nil || n < 0 || n > 5 {
-		return 0, fmt.Errorf("argument %q is not a number from 0 to 5", w)
+		return Operand{}, fmt.Errorf("argument %q is not a number from 0 to 5", w)
 	}
-	return Operand(n), nil
+	return Operand{OperandArg, n}, nil
+}
+
+// parseArgument parses an operand that must be an argument.
+func parseArgument(w string) (Operand, error) {
+	op, err := parseOperand(w)
+	if err == nil && op.Kind != OperandArg {
+		err = fmt.Errorf("%q is no argument of the call", w)
+	}
+	return op, err
 }
 
 func parseConversion(arg, name string) (Source, error) {
-	op, err := parseOperand(arg)
+	op, err := parseArgument(arg)
 	if err != nil {
 		return Source{}, err
 	}

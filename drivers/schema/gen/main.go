@@ -63,6 +63,7 @@ func generate(s *schema.Schema) (map[string][]byte, error) {
 		{"drivers/probe/gen/codes.h", cCodes},
 		{"drivers/probe/gen/flags.h", cFlags},
 		{"drivers/probe/gen/syscalls.h", cSyscalls},
+		{"drivers/probe/gen/conv.h", cConversions},
 		{"drivers/probe/gen/fillers.h", cFillers},
 		{"drivers/probe/gen/list.h", cList},
 	} {
