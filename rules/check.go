@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/sinsp/evtset"
+	"github.com/tiercel/tiercel/sinsp/fields"
+	"github.com/tiercel/tiercel/sinsp/filter"
+	"github.com/tiercel/tiercel/sinsp/format"
+	"github.com/tiercel/tiercel/sinsp/program"
+)
+
+// A rule on system calls whose condition can match more event types than
+// these has no useful restriction.
+const manyTypes = 100
+
+// condition is what is known of a condition beside its tree.
+type condition struct {
+	Syscalls scap.SyscallSet // that can make it true
+	Types    evtset.Types    // of events that can make it true
+	types    evtset.Types    // for which it is asked
+	warnings []program.Warning
+}
+
+// analyze finds the events that can make a condition true.
+func analyze(tree filter.Node) (condition, error) {
+	res, err := evtset.Analyze(tree)
+	if err != nil {
+		return condition{}, err
+	}
+	if err := res.UnknownName(); err != nil {
+		return condition{}, err
+	}
+	return condition{Syscalls: res.Syscalls, Types: res.Types, types: res.Match}, nil
+}
+
+// check compiles the rule's condition to see whether it makes sense. drop is
+// true for a rule that asks to be left out because of an unknown name.
+func (c *compiler) check(d *ruleDef, r *Rule, text string) (drop bool, f *fault) {
+	key := r.Tree.String()
+	cond, ok := c.checked[key]
+	if !ok {
+		_, warnings, err := program.Compile(c.set.catalog, r.Tree)
+		if err == nil {
+			cond, err = analyze(r.Tree)
+		}
+		if err != nil {
+			return c.badCondition(d, text, err)
+		}
+		cond.warnings = warnings
+		c.checked[key] = cond
+	}
+	r.condition = cond
+	for _, w := range cond.warnings {
+		c.warn(WarnCompileCondition, d.condAt.inText(inCondition, text, w.Pos), w.Msg)
+	}
+	if d.source == SourceSyscall && d.warnTypes && cond.Types.Len() > manyTypes {
+		c.warn(WarnNoEventType, d.at,
+			"Rule matches too many evt.type values. This has a significant performance penalty.")
+	}
+	return false, nil
+}
+
+// badCondition reports why a condition does not compile.
+func (c *compiler) badCondition(d *ruleDef, text string, err error) (drop bool, f *fault) {
+	f = &fault{code: ErrCompileCondition, msg: err.Error(), at: d.condAt}
+	unknown := false
+	var pe *program.Error
+	var ee *evtset.Error
+	switch {
+	case errors.As(err, &pe):
+		f.msg, f.at = pe.Msg, d.condAt.inText(inCondition, text, pe.Pos)
+		f.hint = pe.Hint
+		var uf *fields.UnknownFieldError
+		unknown = errors.As(err, &uf)
+		if unknown {
+			f.hint = c.fieldHint(d, uf, fieldHint(c.set.catalog, err))
+		}
+	case errors.As(err, &ee):
+		f.msg, f.at = ee.Msg, d.condAt.inText(inCondition, text, ee.Pos)
+		name, ok := strings.CutPrefix(ee.Msg, "unknown event type ")
+		unknown = ok
+		if meant := nearest(name, eventNames()); ok && meant != "" {
+			f.hint = didYouMean(meant)
+		}
+	}
+	if unknown && d.skipUnknown {
+		w := c.warn(WarnUnknownFilter, f.at, f.msg)
+		w.Hint = f.hint
+		return true, nil
+	}
+	return false, f
+}
+
+// fieldHint adds to a hint the macro in which the rule's author will find the
+// unknown field, when it is not in the condition itself.
+func (c *compiler) fieldHint(d *ruleDef, e *fields.UnknownFieldError, hint string) string {
+	if strings.Contains(d.cond, e.Name) {
+		return hint
+	}
+	for _, m := range c.set.macros {
+		if strings.Contains(m.cond, e.Name) {
+			return strings.TrimSpace(hint + " " + m.where())
+		}
+	}
+	return hint
+}
+
+func eventNames() []string {
+	var list []string
+	for i := range scap.Events {
+		list = append(list, scap.Events[i].Name)
+	}
+	for i := range scap.Syscalls {
+		list = append(list, scap.Syscalls[i].Name)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// containerInfo is a token of older outputs that stands for nothing any more.
+const containerInfo = "%container.info"
+
+// output puts together the output format and checks it.
+func (c *compiler) output(d *ruleDef, r *Rule) (drop bool, f *fault) {
+	text := d.output
+	for i := range c.opts.AppendOutput {
+		a := &c.opts.AppendOutput[i]
+		if !a.matches(d) {
+			continue
+		}
+		if a.Output != "" {
+			text += " " + a.Output
+		}
+		r.Extra = append(r.Extra, a.Fields...)
+	}
+	if strings.Contains(text, containerInfo) {
+		c.warn(WarnDeprecatedItem, d.outAt, "usage of deprecated field 'container.info' has been detected in the rule output").
+			Field = "container.info"
+		text = strings.ReplaceAll(text, containerInfo, "")
+	}
+	r.Format = text
+	compiled, err := format.CompileOutput(c.set.catalog, text)
+	if err != nil {
+		return c.badOutput(d, err)
+	}
+	r.outputFields = compiled.Names()
+	for _, x := range r.Extra {
+		if x.Format != "" {
+			_, err = format.CompileOutput(c.set.catalog, x.Format)
+		} else {
+			_, err = format.CompileOutput(c.set.catalog, "%"+x.Key)
+		}
+		if err != nil {
+			return false, &fault{code: ErrCompileOutput, msg: err.Error(), at: d.outAt}
+		}
+	}
+	return false, nil
+}
+
+func (c *compiler) badOutput(d *ruleDef, err error) (drop bool, f *fault) {
+	f = &fault{code: ErrCompileOutput, msg: err.Error(), at: d.outAt}
+	var fe *format.Error
+	if errors.As(err, &fe) {
+		if fe.Hint != "" {
+			f.hint = didYouMean(fe.Hint)
+		}
+	}
+	if fe != nil && fe.Field != "" && d.skipUnknown {
+		w := c.warn(WarnUnknownFilter, f.at, f.msg)
+		w.Hint = f.hint
+		return true, nil
+	}
+	return false, f
+}

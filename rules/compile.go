@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tiercel/tiercel/sinsp/fields"
+	"github.com/tiercel/tiercel/sinsp/filter"
+)
+
+// Deepest nesting of a condition, in productions of the grammar.
+const maxConditionDepth = 1000
+
+// parsed is a condition as a tree, or why it is none.
+type parsed struct {
+	tree filter.Node
+	err  error
+}
+
+// compiler turns what was collected into a ruleset. It lives for a whole
+// load: what it learnt of conditions that did not change is used again.
+type compiler struct {
+	set     *collector
+	opts    *Options
+	trees   map[string]parsed    // by text
+	checked map[string]condition // by the text of the whole tree
+	rep     *FileReport
+}
+
+func newCompiler(set *collector, opts *Options) *compiler {
+	return &compiler{
+		set: set, opts: opts,
+		trees:   map[string]parsed{},
+		checked: map[string]condition{},
+	}
+}
+
+func (c *compiler) warn(code Code, at *place, msg string) *Issue {
+	c.rep.Warnings = append(c.rep.Warnings, Issue{Code: code, Message: msg, Context: at.context()})
+	return &c.rep.Warnings[len(c.rep.Warnings)-1]
+}
+
+func (c *compiler) parse(text string) (filter.Node, error) {
+	p, ok := c.trees[text]
+	if !ok {
+		p.tree, p.err = filter.Parse(text, filter.MaxDepth(maxConditionDepth))
+		c.trees[text] = p
+	}
+	return p.tree, p.err
+}
+
+// compile makes a ruleset of everything collected so far. Warnings go to rep.
+func (c *compiler) compile(rep *FileReport) (*Ruleset, *fault) {
+	c.rep = rep
+	rs := &Ruleset{
+		lists:   c.set.compileLists(),
+		engine:  c.set.engine,
+		plugins: c.set.plugins,
+		catalog: c.set.catalog,
+	}
+	byName, f := c.macros(rs)
+	if f != nil {
+		return nil, f
+	}
+	for _, d := range c.set.rules {
+		if d.unknownSource {
+			continue
+		}
+		r, f := c.rule(d, rs, byName)
+		if f != nil {
+			return nil, f
+		}
+		if r != nil {
+			r.Index = len(rs.rules)
+			rs.rules = append(rs.rules, r)
+		}
+	}
+	c.unused(rs)
+	return rs, nil
+}
+
+func (c *compiler) unused(rs *Ruleset) {
+	for _, l := range rs.lists {
+		if !l.used {
+			c.warn(WarnUnusedList, l.def.at, "List not referred to by any other rule/macro/list")
+		}
+	}
+	for _, m := range rs.macros {
+		if !m.used {
+			c.warn(WarnUnusedMacro, m.def.at, "Macro not referred to by any other rule/macro")
+		}
+	}
+}
+
+// macros parses and resolves all macros.
+func (c *compiler) macros(rs *Ruleset) (map[string]*compiledMacro, *fault) {
+	byName := make(map[string]*compiledMacro, len(c.set.macros))
+	for _, d := range c.set.macros {
+		m := &compiledMacro{def: d}
+		text, tree, f := c.condition(d.cond, d.at, d.condAt, rs.lists, &m.lists)
+		if f != nil {
+			return nil, f
+		}
+		m.text, m.tree = text, tree
+		byName[d.name] = m
+		rs.macros = append(rs.macros, m)
+	}
+	for _, m := range rs.macros {
+		if err := m.resolve(byName, nil); err != nil {
+			return nil, c.unresolvedFault(err, m.def.at, m.text)
+		}
+	}
+	return byName, nil
+}
+
+// condition puts lists in place and parses the text.
+func (c *compiler) condition(text string, at, condAt *place, lists []*compiledList, used *[]string) (string, filter.Node, *fault) {
+	expanded, ok := expandLists(text, lists, func(l *compiledList) {
+		l.used = true
+		*used = append(*used, l.def.name)
+	})
+	if !ok {
+		return "", nil, tooLong(at)
+	}
+	tree, err := c.parse(expanded)
+	if err == nil {
+		return expanded, tree, nil
+	}
+	f := &fault{code: ErrCompileCondition, msg: err.Error(), at: condAt}
+	var fe *filter.Error
+	if errors.As(err, &fe) {
+		f.msg = fe.Msg
+		f.at = condAt.inText(inCondition, expanded, fe.Pos)
+	}
+	return "", nil, f
+}
+
+// unresolvedFault reports a macro name that cannot be put in place.
+func (c *compiler) unresolvedFault(err error, at *place, text string) *fault {
+	f := &fault{code: ErrValidate, msg: err.Error(), at: at}
+	var u *unresolved
+	if !errors.As(err, &u) {
+		return f
+	}
+	pos := u.pos
+	if u.in != nil {
+		pos = filter.Pos{Line: 1, Col: 1}
+		f.hint = u.in.def.where()
+	}
+	f.at = at.inText(inCondition, text, pos)
+	if u.loop || u.huge {
+		return f
+	}
+	if meant := nearest(u.name, c.set.macroNames()); meant != "" {
+		f.hint = strings.TrimSpace(didYouMean(meant) + " " + f.hint)
+	}
+	return f
+}
+
+// where says where a macro is defined, for hints.
+func (d *macroDef) where() string {
+	p := d.condAt.Position
+	return fmt.Sprintf("it stands in macro '%s' (%s:%d:%d)", d.name, p.Name, p.Line+1, p.Column+1)
+}
+
+// rule compiles one rule. It returns nil without a fault for a rule that asks
+// to be left out because it names something unknown.
+func (c *compiler) rule(d *ruleDef, rs *Ruleset, macros map[string]*compiledMacro) (*Rule, *fault) {
+	text, f := d.condition()
+	if f != nil {
+		return nil, f
+	}
+	r := &Rule{
+		Name: d.name, Desc: d.desc, Condition: d.cond, Output: d.output,
+		Priority: d.priority, Source: d.source, Tags: d.tags, Enabled: d.enabled,
+		Capture: d.capture, CaptureDuration: time.Duration(d.captureMS) * time.Millisecond,
+		exceptions: d.exceptions, enabledInFile: d.enabled,
+	}
+	if p := c.opts.MinPriority; p != nil && d.priority > *p {
+		r.belowPriority, r.Enabled = true, false
+	}
+	var used []string
+	text, tree, f := c.condition(text, d.at, d.condAt, rs.lists, &used)
+	if f != nil {
+		return nil, f
+	}
+	for _, name := range used {
+		if _, n := expandList(d.cond, name, ""); n > 0 { // not by an exception alone
+			r.lists = append(r.lists, name)
+		}
+	}
+	s := scope{byName: macros, limit: c.set.clock + 1}
+	if r.Tree, f = c.resolve(&s, tree, d, text); f != nil {
+		return nil, f
+	}
+	r.macros = s.direct
+	c.naChecks(d, r.Tree)
+	if drop, f := c.output(d, r); f != nil || drop {
+		return nil, f
+	}
+	if drop, f := c.check(d, r, text); f != nil || drop {
+		return nil, f
+	}
+	c.deprecatedFields(d, r, text)
+	return r, nil
+}
+
+func (c *compiler) resolve(s *scope, tree filter.Node, d *ruleDef, text string) (filter.Node, *fault) {
+	full, err := s.resolve(tree)
+	if err != nil {
+		return nil, c.unresolvedFault(err, d.at, text)
+	}
+	return full, nil
+}
+
+// Fields of two former plugins whose missing values used to be the text <NA>.
+var naFields = []string{"ka.", "jevt."}
+
+// naChecks warns of comparisons of such fields with that text.
+func (c *compiler) naChecks(d *ruleDef, tree filter.Node) {
+	filter.Inspect(tree, func(n filter.Node) bool {
+		b, ok := n.(*filter.Binary)
+		if !ok {
+			return true
+		}
+		f, ok := b.Left.(*filter.Field)
+		if !ok || !(strings.HasPrefix(f.Name, naFields[0]) || strings.HasPrefix(f.Name, naFields[1])) {
+			return false
+		}
+		switch b.Op {
+		case "=", "==", "!=", "in", "intersects", "pmatch":
+			if comparesNA(b.Right) {
+				c.warn(WarnUnsafeNACheck, d.at, "comparison with <NA> is unsafe: ask with exists instead")
+			}
+		}
+		return false
+	})
+}
+
+func comparesNA(right filter.Node) bool {
+	found := false
+	filter.Inspect(right, func(n filter.Node) bool {
+		if v, ok := n.(*filter.Value); ok && v.Text == "<NA>" {
+			found = true
+		}
+		return !found
+	})
+	return found
+}
+
+// Fields that lost their meaning when enter events did.
+var deprecatedNames = []string{
+	"evt.dir", "evt.latency", "evt.latency.s", "evt.latency.ns", "evt.latency.human", "evt.wait_latency",
+}
+
+func (c *compiler) deprecatedFields(d *ruleDef, r *Rule, text string) {
+	for _, name := range deprecatedNames {
+		var at *filter.Pos
+		filter.Inspect(r.Tree, func(n filter.Node) bool {
+			if f, ok := n.(*filter.Field); ok && f.Name == name && at == nil {
+				at = &f.At
+			}
+			return at == nil
+		})
+		if at != nil {
+			w := c.warn(WarnDeprecatedItem, d.condAt.inText(inCondition, text, filter.Pos{Line: 1, Col: 1}),
+				fmt.Sprintf("usage of deprecated field '%s' has been detected in the rule condition", name))
+			w.Field = name
+		}
+	}
+	for _, name := range deprecatedNames {
+		if strings.Contains(d.output, "%"+name) {
+			w := c.warn(WarnDeprecatedItem, d.outAt,
+				fmt.Sprintf("usage of deprecated field '%s' has been detected in the rule output", name))
+			w.Field = name
+		}
+	}
+}
+
+// fieldHint returns what was probably meant by an unknown field.
+func fieldHint(cat fields.Catalog, err error) string {
+	var unknown *fields.UnknownFieldError
+	if s, ok := cat.(interface{ Suggest(string) string }); ok && errors.As(err, &unknown) {
+		if name := s.Suggest(unknown.Name); name != "" {
+			return didYouMean(name)
+		}
+	}
+	return ""
+}

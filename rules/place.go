@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tiercel/tiercel/sinsp/filter"
+)
+
+// Position is a place in a text. In rules files lines and columns count from
+// 0 (columns in bytes); in conditions they are those of the condition, from 1,
+// added to the place where the condition stands.
+type Position struct {
+	Name   string // of the file, or the beginning of the condition in quotes
+	Line   int
+	Column int
+	Offset int // in bytes
+}
+
+// Location is one step of the way from a file to the thing that an issue is
+// about, e.g. {"rule", "Write below etc"}.
+type Location struct {
+	Type     string
+	Name     string
+	Position Position
+}
+
+// What a location can be.
+const (
+	inContent         = "rules content"
+	inContentItem     = "rules content item"
+	inEngineVersion   = "required_engine_version"
+	inPlugins         = "required plugin versions"
+	inPlugin          = "required plugin versions entry"
+	inAlternative     = "required plugin versions alternative"
+	inList            = "list"
+	inListItem        = "list item"
+	inMacro           = "macro"
+	inMacroCondition  = "macro condition"
+	inRule            = "rule"
+	inRuleCondition   = "rule condition"
+	inCondition       = "condition expression"
+	inRuleOutput      = "rule output"
+	inOutput          = "rule output expression"
+	inRulePriority    = "rule priority"
+	inOverrides       = "overrides"
+	inExceptions      = "exceptions"
+	inException       = "exception"
+	inExceptionValues = "exception values"
+	inExceptionValue  = "exception value"
+	inValueFor        = "value for"
+)
+
+// place is a location with the way to it. The innermost one that has a text
+// says what snippets are cut from.
+type place struct {
+	Location
+	parent *place
+	text   string
+}
+
+// inside returns the place of n within p.
+func (p *place) inside(n node, what, name string) *place {
+	return &place{
+		Location: Location{Type: what, Name: name, Position: n.position()},
+		parent:   p,
+		text:     p.text,
+	}
+}
+
+// Length of the beginning of a condition that names it in a report.
+const conditionName = 20
+
+// inText returns the place pos of text, which is a condition or an output
+// that stands at p.
+func (p *place) inText(what, text string, pos filter.Pos) *place {
+	name := text
+	if len(name) > conditionName {
+		name = name[:conditionName-3] + "..."
+	}
+	name = `"` + strings.ReplaceAll(name, "\n", " ") + `"`
+	at := p.Position
+	return &place{
+		Location: Location{Type: what, Position: Position{
+			Name:   name,
+			Line:   at.Line + pos.Line,
+			Column: at.Column + pos.Col,
+			Offset: at.Offset + pos.Offset,
+		}},
+		parent: p,
+		text:   text,
+	}
+}
+
+// context makes what a report shows of p.
+func (p *place) context() Context {
+	c := Context{text: p.text}
+	for q := p; q != nil; q = q.parent {
+		c.Locations = append(c.Locations, q.Location)
+	}
+	for i, j := 0, len(c.Locations)-1; i < j; i, j = i+1, j-1 {
+		c.Locations[i], c.Locations[j] = c.Locations[j], c.Locations[i]
+	}
+	return c
+}
+
+// Context is where an issue is: the way to it from the file inwards.
+type Context struct {
+	Locations []Location
+	text      string // the file or the condition
+}
+
+// String prints the way, one line a step.
+func (c Context) String() string {
+	var b strings.Builder
+	for i, l := range c.Locations {
+		lead := "    "
+		if i == 0 {
+			lead = "In "
+		}
+		b.WriteString(lead + l.Type)
+		if l.Name != "" {
+			b.WriteString(" '" + l.Name + "'")
+		}
+		p := l.Position
+		fmt.Fprintf(&b, ": (%s:%d:%d)\n", p.Name, p.Line, p.Column)
+	}
+	return b.String()
+}
+
+// Bytes of a line that a snippet shows on either side of the place.
+const snippetReach = 80
+
+// Snippet returns the line with the innermost location, cut where it is long,
+// and below it a line with a caret at the place.
+func (c Context) Snippet() string {
+	if len(c.Locations) == 0 || c.text == "" {
+		return "<No context available>\n"
+	}
+	at := c.Locations[len(c.Locations)-1].Position.Offset
+	return snippet(c.text, at)
+}
+
+func snippet(text string, at int) string {
+	at = max(0, min(at, len(text)-1))
+	for at > 0 && text[at] == '\n' {
+		at--
+	}
+	from, to := at, at
+	for from > 0 && text[from-1] != '\n' && at-from < snippetReach {
+		from--
+	}
+	for to < len(text) && text[to] != '\n' && to-at < snippetReach {
+		to++
+	}
+	line := []byte(text[from:to])
+	if at-from >= snippetReach {
+		copy(line, "...")
+	}
+	if to-at >= snippetReach {
+		copy(line[len(line)-3:], "...")
+	}
+	return string(line) + "\n" + strings.Repeat(" ", at-from) + "^\n"
+}
