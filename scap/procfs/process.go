@@ -53,6 +53,8 @@ type Process struct {
 	FDs []FD
 	// FDsCut tells that there were more descriptors than Options.MaxFDs.
 	FDsCut bool
+
+	words []string // the memory of Args, argv[0] included
 }
 
 // Thread is what differs between the threads of a process. Ids are those of
@@ -83,31 +85,32 @@ type FDType uint8
 
 // Kinds of descriptors.
 const (
-	FDUnknown      FDType = 0
-	FDDirectory    FDType = 2
-	FDIPv4         FDType = 3
-	FDIPv6         FDType = 4
-	FDIPv4Server   FDType = 5 // bound or listening, no peer
-	FDIPv6Server   FDType = 6
-	FDFIFO         FDType = 7
-	FDUnix         FDType = 8
-	FDEvent        FDType = 9
-	FDUnsupported  FDType = 10
-	FDSignalfd     FDType = 11
-	FDEventpoll    FDType = 12
-	FDInotify      FDType = 13
-	FDTimerfd      FDType = 14
-	FDNetlink      FDType = 15
-	FDFile         FDType = 16 // what the capture format calls FILE_V2
-	FDBPF          FDType = 17
-	FDUserfaultfd  FDType = 18
-	FDIOURing      FDType = 19
-	FDMemfd        FDType = 20
-	FDPidfd        FDType = 21
-	numFDTypes            = 22
-	noFDType       FDType = 255
-	deletedSuffix         = " (deleted)"
-	defaultMaxText        = 4096
+	FDUnknown     FDType = 0
+	FDDirectory   FDType = 2
+	FDIPv4        FDType = 3
+	FDIPv6        FDType = 4
+	FDIPv4Server  FDType = 5 // bound or listening, no peer
+	FDIPv6Server  FDType = 6
+	FDFIFO        FDType = 7
+	FDUnix        FDType = 8
+	FDEvent       FDType = 9
+	FDUnsupported FDType = 10
+	FDSignalfd    FDType = 11
+	FDEventpoll   FDType = 12
+	FDInotify     FDType = 13
+	FDTimerfd     FDType = 14
+	FDNetlink     FDType = 15
+	FDFile        FDType = 16 // what the capture format calls FILE_V2
+	FDBPF         FDType = 17
+	FDUserfaultfd FDType = 18
+	FDIOURing     FDType = 19
+	FDMemfd       FDType = 20
+	FDPidfd       FDType = 21
+)
+
+const (
+	deletedSuffix  = " (deleted)"
+	defaultMaxText = 4096
 )
 
 // L4 is a transport protocol, with the numbers of the capture format.
@@ -140,5 +143,28 @@ type FD struct {
 	L4       L4
 	Listen   bool           // a TCP socket that listens
 	Src, Dst netip.AddrPort // IP sockets: local and remote end
-	Ptr      uint64         // unix sockets: kernel address, 0 when hidden
+	Ptr      uint64         // unix sockets: kernel address as printed, which may be a hash of it
+}
+
+// reset makes p an unknown process, and keeps its slices.
+func (p *Process) reset(pid int64) {
+	*p = Process{
+		PID:      pid,
+		Main:     noThread(),
+		Threads:  p.Threads[:0],
+		words:    p.words[:0],
+		Env:      p.Env[:0],
+		Cgroups:  p.Cgroups[:0],
+		FDs:      p.FDs[:0],
+		LoginUID: NoUID,
+		FDLimit:  NoID,
+	}
+}
+
+func noThread() Thread {
+	return Thread{
+		TID: NoID, PID: NoID, PTID: NoID, SID: NoID, PGID: NoID,
+		VTID: NoID, VPID: NoID, VSID: NoID, VPGID: NoID,
+		UID: NoUID, GID: NoUID,
+	}
 }

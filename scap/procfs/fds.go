@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package procfs
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// owner is the process whose descriptors are read.
+type owner struct {
+	dir          dir
+	netns, mntns uint64
+}
+
+// readFDs reads the descriptors of a process into p.FDs, by number.
+func (r *Reader) readFDs(o owner, p *Process) {
+	fdDir, err := openDir(o.dir, "fd")
+	if err != nil {
+		return
+	}
+	defer fdDir.close()
+	r.nums, _ = fdDir.numbers(r.nums[:0], r.buf[:])
+	slices.Sort(r.nums)
+	nums := r.nums
+	if r.opts.MaxFDs > 0 && len(nums) > r.opts.MaxFDs {
+		nums, p.FDsCut = nums[:r.opts.MaxFDs], true
+	}
+	if len(nums) == 0 {
+		return
+	}
+	infoDir, err := openDir(o.dir, "fdinfo")
+	if err != nil {
+		infoDir = noDir
+	} else {
+		defer infoDir.close()
+	}
+	for _, n := range nums {
+		if fd, ok := r.readFD(o, fdDir, infoDir, n); ok {
+			p.FDs = append(p.FDs, fd)
+		}
+	}
+}
+
+// readFD reads one descriptor; ok is false when it is gone.
+func (r *Reader) readFD(o owner, fdDir, infoDir dir, num int64) (fd FD, ok bool) {
+	name := strconv.FormatInt(num, 10)
+	link, err := fdDir.link(name, r.link[:])
+	if err != nil {
+		return fd, false
+	}
+	fd.Num = num
+	var info fdInfo
+	if infoDir != noDir {
+		if b, err := infoDir.readOnce(name, r.buf[:]); err == nil {
+			info = parseFDInfo(b)
+			fd.Flags = OpenFlags(info.flags)
+			fd.MountID = info.mount
+		}
+	}
+	switch {
+	case len(link) > 0 && link[0] == '/':
+		r.fileFD(o, fdDir, name, link, &fd)
+	default:
+		r.otherFD(o, link, info, &fd)
+	}
+	return fd, true
+}
+
+// fileFD fills in a descriptor that has a path.
+func (r *Reader) fileFD(o owner, fdDir dir, name string, link []byte, fd *FD) {
+	fd.Name = string(link)
+	fd.Type = FDFile
+	if memfd, ok := strings.CutPrefix(fd.Name, "/memfd:"); ok {
+		fd.Type = FDMemfd
+		fd.Name = strings.TrimSuffix(memfd, deletedSuffix)
+	}
+	var st unix.Stat_t
+	if unix.Fstatat(int(fdDir), name, &st, 0) != nil {
+		return
+	}
+	fd.Ino = st.Ino
+	fd.Dev = kernelDev(uint64(st.Dev))
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		fd.Type = FDDirectory
+		return
+	case unix.S_IFIFO:
+		fd.Type = FDFIFO
+		return
+	case unix.S_IFREG:
+	default:
+		return
+	}
+	if fd.Type == FDFile && fd.MountID != 0 {
+		fd.Upper, fd.Lower = r.layer(r.mounts(o.dir, o.mntns).byID(fd.MountID), fd.Name)
+	}
+}
+
+// otherFD fills in a descriptor whose link is a description.
+func (r *Reader) otherFD(o owner, link []byte, info fdInfo, fd *FD) {
+	fd.Name = string(link)
+	if ino, ok := linkInode(link, "socket"); ok {
+		fd.Ino = ino
+		s, ok := r.socket(o.dir, o.netns, ino)
+		if !ok {
+			return // a kind without a table, or a namespace that it has left
+		}
+		fd.Type, fd.L4, fd.Listen = s.kind, s.l4, s.listen
+		fd.Src, fd.Dst, fd.Ptr = s.src, s.dst, s.ptr
+		fd.Name = s.path
+		return
+	}
+	if ino, ok := linkInode(link, "pipe"); ok {
+		fd.Type, fd.Ino = FDFIFO, ino
+		return
+	}
+	if kind, ok := bytes.CutPrefix(link, []byte("anon_inode:")); ok {
+		fd.Type = anonymousType(kind)
+	} else {
+		fd.Type = FDUnsupported
+		if bytes.HasPrefix(link, []byte("pidfd:")) {
+			fd.Type = FDPidfd
+		}
+	}
+	if fd.Type == FDPidfd {
+		fd.PID = info.pid
+	}
+}
+
+// anonymousTypes are the kinds of anonymous inodes by their names in the
+// kernel.
+var anonymousTypes = map[string]FDType{
+	"eventfd":     FDEvent,
+	"eventpoll":   FDEventpoll,
+	"inotify":     FDInotify,
+	"signalfd":    FDSignalfd,
+	"timerfd":     FDTimerfd,
+	"userfaultfd": FDUserfaultfd,
+	"io_uring":    FDIOURing,
+	"pidfd":       FDPidfd,
+	"bpf-map":     FDBPF,
+	"bpf-prog":    FDBPF,
+	"bpf_link":    FDBPF,
+	"bpf-link":    FDBPF,
+	"bpf_iter":    FDBPF,
+	"bpf-iter":    FDBPF,
+	"btf":         FDBPF,
+}
+
+// anonymousType takes the name with or without brackets: kernels differ.
+func anonymousType(name []byte) FDType {
+	name = bytes.TrimSuffix(bytes.TrimPrefix(name, []byte("[")), []byte("]"))
+	if t, ok := anonymousTypes[string(name)]; ok {
+		return t
+	}
+	return FDUnsupported
+}
+
+// kernelDev turns a device number of stat into the kernel's own encoding.
+func kernelDev(dev uint64) uint32 {
+	return unix.Major(dev)<<20 | unix.Minor(dev)
+}
