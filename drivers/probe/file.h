@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What the kernel knows of an open file.
+ */
+#ifndef TCL_FILE_H
+#define TCL_FILE_H
+
+#include "put.h"
+
+#define TCL_S_IFMT	0170000
+#define TCL_S_IFSOCK	0140000
+#define TCL_OVERLAY_MAGIC 0x794c7630
+#define TCL_SOCKFS_MAGIC  0x534f434b
+#define TCL_FMODE_CREATED 0x100000
+
+/* The file behind a descriptor of the current task; NULL when there is none. */
+TCL_INLINE struct file *tcl_fd_file(struct tcl_ctx *c, s32 fd)
+{
+	struct fdtable *fdt;
+	struct file **slot;
+
+	if (fd < 0)
+		return NULL;
+	fdt = F(F(c->task, files), fdt);
+	if (!fdt || (u32)fd >= F(fdt, max_fds))
+		return NULL;
+	slot = F(fdt, fd);
+	return RD(struct file *, slot + (u32)fd);
+}
+
+/* Device number as stat(2) encodes it for user space. */
+TCL_INLINE u32 tcl_encode_dev(u32 dev)
+{
+	u32 major = dev >> 20;
+	u32 minor = dev & 0xfffff;
+
+	return (minor & 0xff) | (major << 8) | ((minor & ~0xffu) << 12);
+}
+
+TCL_INLINE u32 tcl_inode_dev(struct inode *in)
+{
+	return tcl_encode_dev(F(F(in, i_sb), s_dev));
+}
+
+enum tcl_layer {
+	TCL_LAYER_NONE,
+	TCL_LAYER_UPPER,
+	TCL_LAYER_LOWER,
+};
+
+/*
+ * The layer of an overlay mount that holds the file. The dentry of the upper
+ * layer follows the inode in overlayfs' own inode (struct ovl_inode in
+ * fs/overlayfs/ovl_entry.h); its type is often in a module without BTF.
+ */
+TCL_INLINE enum tcl_layer tcl_inode_layer(struct inode *in)
+{
+	if (F(F(in, i_sb), s_magic) != TCL_OVERLAY_MAGIC)
+		return TCL_LAYER_NONE;
+	if (RD(void *, (u8 *)in + TCL_SIZEOF(struct inode)))
+		return TCL_LAYER_UPPER;
+	return TCL_LAYER_LOWER;
+}
+
+#endif

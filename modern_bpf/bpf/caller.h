@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Which call was made, by what kind of task, with which arguments.
+ */
+#ifndef TCL_CALLER_H
+#define TCL_CALLER_H
+
+#include "maps.h"
+
+struct tcl_call {
+	u64 nr;       /* in: as in the registers; out: native 64-bit number */
+	s64 ret;
+	u32 compat;   /* a 32-bit call */
+	u32 unpacked; /* args are in here, not in registers (socketcall) */
+	u64 args[6];
+};
+
+#if defined(__TARGET_ARCH_x86)
+
+#define TCL_TS_COMPAT	    0x2
+#define TCL_X32_BIT	    0x40000000u
+#define TCL_IA32_SOCKETCALL 102
+
+TCL_INLINE u64 tcl_raw_nr(struct pt_regs *regs)
+{
+	return regs->orig_ax;
+}
+
+/*
+ * x32 calls carry a marker bit over the 64-bit numbers. Those that begin at
+ * 512 are the same calls with other structures (arch/x86/entry/syscalls).
+ */
+TCL_INLINE u64 tcl_x32_nr(u64 nr)
+{
+	static const volatile u16 from_512[36] = {
+		13, 15, 16, 19, 20, 45, 46, 47, 59, 101, 127, 128, 129, 131, 222, 244, 246, 247,
+		273, 274, 278, 279, 295, 296, 297, 299, 307, 310, 311, 54, 55, 206, 209, 322, 327, 328,
+	};
+
+	if (nr >> 32 || !(nr & TCL_X32_BIT))
+		return ~0ULL;
+	nr &= ~(u64)TCL_X32_BIT;
+	if (nr >= 512 && nr < 512 + 36)
+		return from_512[nr - 512];
+	return nr;
+}
+
+/* socketcall(2): call number to the native call. */
+TCL_INLINE s32 tcl_socketcall_nr(u32 call)
+{
+	static const volatile s16 nr[21] = {
+		-1, 41, 49, 42, 50, 43, 51, 52, 53, 44, 45, 44, 45, 48, 54, 55, 46, 47, 288, 299, 307,
+	};
+
+	return call < 21 ? nr[call] : -1;
+}
+
+#define TCL_SYS_SEND 9
+#define TCL_SYS_RECV 10
+
+/* The arguments of a socketcall, from the block that the second one points to. */
+TCL_INLINE bool tcl_unpack_socketcall(struct tcl_call *call, struct pt_regs *regs)
+{
+	u32 which = regs->bx;
+	u32 block[6] = {0, 0, 0, 0, 0, 0};
+	s32 nr = tcl_socketcall_nr(which);
+	u32 n = 6;
+
+	if (nr < 0)
+		return false;
+	/* The block is as long as the call needs; longer reads may leave the page. */
+	if (bpf_probe_read_user(block, 6 * sizeof(u32), (void *)(u64)(u32)regs->cx) &&
+	    bpf_probe_read_user(block, 4 * sizeof(u32), (void *)(u64)(u32)regs->cx) &&
+	    bpf_probe_read_user(block, 3 * sizeof(u32), (void *)(u64)(u32)regs->cx))
+		bpf_probe_read_user(block, 2 * sizeof(u32), (void *)(u64)(u32)regs->cx);
+	/* send and recv are sendto and recvfrom without an address. */
+	if (which == TCL_SYS_SEND || which == TCL_SYS_RECV)
+		block[4] = block[5] = 0;
+	call->args[0] = block[0];
+	call->args[1] = block[1];
+	call->args[2] = block[2];
+	call->args[3] = block[3];
+	call->args[4] = block[4];
+	call->args[5] = block[5];
+	call->unpacked = 1;
+	call->nr = nr;
+	(void)n;
+	return true;
+}
+
+/*
+ * Turns the number in the registers into the native one; false if this caller
+ * did not make a selected call. A 32-bit number is never taken for a 64-bit
+ * one or the other way round.
+ */
+TCL_INLINE bool tcl_resolve(struct tcl_call *call, struct task_struct *t, struct pt_regs *regs,
+			    struct tcl_plane *want)
+{
+	u64 nr = call->nr & (TCL_NR_TABLE - 1);
+	s64 mapped;
+
+	call->unpacked = 0;
+	if (!(F(t, thread_info.status) & TCL_TS_COMPAT))
+		return want->native[nr / 64] >> (nr % 64) & 1;
+	if (!(want->ia32[nr / 64] >> (nr % 64) & 1))
+		return false;
+	call->compat = 1;
+	if (nr != TCL_IA32_SOCKETCALL) {
+		mapped = tcl_nr_of_ia32[nr];
+		if (mapped < 0)
+			return false;
+		call->nr = mapped;
+	} else if (!tcl_unpack_socketcall(call, regs)) {
+		return false;
+	}
+	nr = call->nr & (TCL_NR_TABLE - 1);
+	return want->native[nr / 64] >> (nr % 64) & 1;
+}
+
+TCL_INLINE void tcl_load_args(struct tcl_ctx *c, struct tcl_call *call, struct pt_regs *regs)
+{
+	if (!call->compat) {
+		c->args[0] = regs->di;
+		c->args[1] = regs->si;
+		c->args[2] = regs->dx;
+		c->args[3] = regs->r10;
+		c->args[4] = regs->r8;
+		c->args[5] = regs->r9;
+	} else if (call->unpacked) {
+		c->args[0] = call->args[0];
+		c->args[1] = call->args[1];
+		c->args[2] = call->args[2];
+		c->args[3] = call->args[3];
+		c->args[4] = call->args[4];
+		c->args[5] = call->args[5];
+	} else {
+		c->args[0] = (u32)regs->bx;
+		c->args[1] = (u32)regs->cx;
+		c->args[2] = (u32)regs->dx;
+		c->args[3] = (u32)regs->si;
+		c->args[4] = (u32)regs->di;
+		c->args[5] = (u32)regs->bp;
+	}
+}
+
+#elif defined(__TARGET_ARCH_arm64)
+
+#define TCL_TIF_32BIT 22
+
+TCL_INLINE u64 tcl_raw_nr(struct pt_regs *regs)
+{
+	/* -1 (no call) becomes a number far beyond the table. */
+	return (u32)regs->syscallno;
+}
+
+TCL_INLINE u64 tcl_x32_nr(u64 nr)
+{
+	return nr;
+}
+
+/* Numbers of 32-bit ARM are other ones; without a table they are not reported. */
+TCL_INLINE bool tcl_resolve(struct tcl_call *call, struct task_struct *t, struct pt_regs *regs,
+			    struct tcl_plane *want)
+{
+	u64 nr = call->nr & (TCL_NR_TABLE - 1);
+
+	call->unpacked = 0;
+	if (F(t, thread_info.flags) >> TCL_TIF_32BIT & 1)
+		return false;
+	return want->native[nr / 64] >> (nr % 64) & 1;
+}
+
+TCL_INLINE void tcl_load_args(struct tcl_ctx *c, struct tcl_call *call, struct pt_regs *regs)
+{
+	/* The result has overwritten the first register. */
+	c->args[0] = regs->orig_x0;
+	c->args[1] = regs->regs[1];
+	c->args[2] = regs->regs[2];
+	c->args[3] = regs->regs[3];
+	c->args[4] = regs->regs[4];
+	c->args[5] = regs->regs[5];
+}
+
+#endif
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What the probe shares with its loader. The Go side mirrors the layouts; a
+ * test compares the sizes and offsets with the types in the object's BTF.
+ */
+#ifndef TCL_MAPS_H
+#define TCL_MAPS_H
+
+#include "probe.h"
+
+/* Scratch slots of a CPU: preempted programs keep theirs. */
+#define TCL_SLOTS 4
+
+#define TCL_WORDS (TCL_NR_TABLE / 64)
+
+/* Bits of tcl_plane.tp. */
+#define TCL_TP_EXIT 1
+#define TCL_TP_EXEC 2
+#define TCL_TP_FORK 4
+
+/* One generation of the selection. */
+struct tcl_plane {
+	u64 native[TCL_WORDS]; /* by 64-bit number */
+	u64 ia32[TCL_WORDS];   /* by the number that a 32-bit caller uses */
+	u64 tp;                /* kernel tracepoints */
+};
+
+/*
+ * Written by the loader while the probe runs: it fills the plane that is not
+ * active, then switches the index, which is one store.
+ */
+struct tcl_control {
+	u32 active;
+	u32 self; /* thread group that is not reported; 0: all are */
+	s64 boot_offset;
+	struct tcl_plane plane[2];
+};
+
+struct tcl_control tcl_control SEC(".data.control");
+
+/* Fixed before the probe is loaded; the verifier sees them as constants. */
+const volatile u32 tcl_drop_failed;
+const volatile u32 tcl_wake_level;
+
+static const volatile u16 tcl_sc_of_nr[TCL_NR_TABLE] = TCL_SC_OF_NR;
+static const volatile u16 tcl_event_of_nr[TCL_NR_TABLE] = TCL_EVENT_OF_NR;
+#if defined(__TARGET_ARCH_x86)
+/* Not static: the loader reads it to select 32-bit numbers. */
+const volatile s16 tcl_nr_of_ia32[TCL_IA32_TABLE] = TCL_NR_OF_IA32;
+#endif
+
+/*
+ * Counters of one slot, changed only by whoever holds the slot; the last one
+ * also by runs that found no free slot, atomically. Exact without locks.
+ */
+struct tcl_counters {
+	u64 seen;
+	u64 delivered;
+	u64 drops_ring;
+	u64 drops_page;
+	u64 drops_scratch;
+	u64 drops_class[8]; /* scap.DropClass */
+	u64 no_slot[8];     /* by class; seen and dropped; on the first slot of a CPU */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TCL_SLOTS); /* times CPUs */
+	__type(key, u32);
+	__type(value, struct tcl_ctx);
+} tcl_slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TCL_SLOTS); /* times CPUs */
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct tcl_counters);
+} tcl_counts SEC(".maps");
+
+struct tcl_ring_type {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+
+/* CPU number to its ring. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1); /* CPUs */
+	__uint(key_size, sizeof(u32));
+	__array(values, struct tcl_ring_type);
+} tcl_rings SEC(".maps");
+
+/*
+ * Event code to program, one table per attach point. Follow-up parts of an
+ * event are TCL_PART_STRIDE entries further on.
+ */
+#define TCL_PART_STRIDE 512
+#define TCL_TAIL_SIZE	(TCL_PART_STRIDE * 3)
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, TCL_TAIL_SIZE);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(u32));
+} tcl_tail_exit SEC(".maps");
+
+/* Parts 2 and 3 of the programs on sched_process_exec and sched_process_fork. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 2);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(u32));
+} tcl_tail_exec SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 2);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(u32));
+} tcl_tail_fork SEC(".maps");
+
+#endif

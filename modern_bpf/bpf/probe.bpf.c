@@ -1,0 +1,239 @@
+//go:build ignore
+
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The CO-RE probe. One program on the exit of every system call decides
+ * whether it is wanted, claims scratch memory and hands over to the event's
+ * own program; three more sit on scheduler tracepoints.
+ */
+#include "backend.h"
+#include "probe.h"
+#include "maps.h"
+#include "slot.h"
+#include "caller.h"
+
+char tcl_license[] SEC("license") = "Dual MIT/GPL";
+
+/* Loaded once by the loader and run in its own context: who are we in the
+ * initial pid namespace? */
+SEC("raw_tp")
+int tcl_whoami(void *ctx)
+{
+	tcl_control.self = bpf_get_current_pid_tgid() >> 32;
+	return 0;
+}
+
+TCL_INLINE bool tcl_is_self(void)
+{
+	return tcl_control.self && tcl_control.self == bpf_get_current_pid_tgid() >> 32;
+}
+
+TCL_INLINE struct tcl_plane *tcl_plane(void)
+{
+	return &tcl_control.plane[*(volatile u32 *)&tcl_control.active & 1];
+}
+
+TCL_INLINE u64 tcl_now(void)
+{
+	return bpf_ktime_get_boot_ns() + tcl_control.boot_offset;
+}
+
+SEC("tp_btf/sys_exit")
+int tcl_sys_exit(u64 *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)ctx[0];
+	struct tcl_plane *want = tcl_plane();
+	u64 nr = tcl_raw_nr(regs);
+	struct task_struct *t;
+	struct tcl_ctx *c;
+	struct tcl_call call;
+	u32 type;
+	u64 now;
+
+	/* The verdict: two bits of our own memory, before anything else is touched. */
+	if (nr >= TCL_NR_TABLE) {
+		nr = tcl_x32_nr(nr);
+		if (nr >= TCL_NR_TABLE)
+			return 0;
+	}
+	nr &= TCL_NR_TABLE - 1;
+	if (!((want->native[nr / 64] | want->ia32[nr / 64]) >> (nr % 64) & 1))
+		return 0;
+
+	/* Which of the two it was, and what a 32-bit number means. */
+	now = tcl_now();
+	t = tcl_self();
+	call.nr = nr;
+	call.ret = ctx[1];
+	call.compat = 0;
+	if (!tcl_resolve(&call, t, regs, want))
+		return 0;
+	nr = call.nr & (TCL_NR_TABLE - 1);
+	if (tcl_drop_failed && call.ret < 0)
+		return 0;
+	type = tcl_event_of_nr[nr];
+	/* Successful executions come from sched_process_exec. */
+	if ((type == PPME_SYSCALL_EXECVE_19_X || type == PPME_SYSCALL_EXECVEAT_X) && call.ret == 0)
+		return 0;
+	if (tcl_is_self())
+		return 0;
+
+	c = tcl_claim(TCL_FROM_SYSCALL, type);
+	if (!c)
+		return 0;
+	c->ts = now;
+	c->tid = (u32)bpf_get_current_pid_tgid();
+	c->task = t;
+	c->ret = call.ret;
+	c->nr = nr;
+	c->sc = tcl_sc_of_nr[nr];
+	c->compat = call.compat;
+	tcl_load_args(c, &call, regs);
+	bpf_tail_call(ctx, &tcl_tail_exit, type);
+
+	/* No program of its own, or the kernel refused it: the generic event. */
+	tcl_begin(c, PPME_GENERIC_X, TCL_NPARAMS_GENERIC_X);
+	return tcl_end(c, tcl_fill_generic_x(c));
+}
+
+/* One program per event, or per part of a long one. */
+#define TCL_PROGRAM_1(name, code, n)                                                                      \
+	SEC("tp_btf/sys_exit")                                                                            \
+	int x_##code(u64 *ctx)                                                                            \
+	{                                                                                                 \
+		struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);                                           \
+		if (!c)                                                                                   \
+			return 0;                                                                         \
+		tcl_begin(c, code, n);                                                                    \
+		return tcl_end(c, tcl_fill_##name(c));                                                    \
+	}
+
+/* Part k of an event that goes on: if the next program is missing the event is dropped. */
+#define TCL_PART(name, code, n, k, first, last)                                                           \
+	SEC("tp_btf/sys_exit")                                                                            \
+	int x_##code##_##k(u64 *ctx)                                                                      \
+	{                                                                                                 \
+		struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);                                           \
+		int err;                                                                                  \
+		if (!c)                                                                                   \
+			return 0;                                                                         \
+		if (first)                                                                                \
+			tcl_begin(c, code, n);                                                            \
+		err = tcl_fill_##name##_##k(c);                                                           \
+		if (!last) {                                                                              \
+			bpf_tail_call(ctx, &tcl_tail_exit, (code) + TCL_PART_STRIDE * k);                 \
+			err = TCL_DROP_SCRATCH;                                                           \
+		}                                                                                         \
+		return tcl_end(c, err);                                                                   \
+	}
+
+#define TCL_PROGRAM_2(name, code, n)                                                                      \
+	TCL_PART(name, code, n, 1, 1, 0)                                                                  \
+	TCL_PART(name, code, n, 2, 0, 1)
+#define TCL_PROGRAM_3(name, code, n)                                                                      \
+	TCL_PART(name, code, n, 1, 1, 0)                                                                  \
+	TCL_PART(name, code, n, 2, 0, 0)                                                                  \
+	TCL_PART(name, code, n, 3, 0, 1)
+#define TCL_PROGRAM(name, code, n, parts) TCL_PROGRAM_##parts(name, code, n)
+
+TCL_EVENTS(TCL_PROGRAM)
+
+/* Claims a slot for an event that has no system call. */
+TCL_INLINE struct tcl_ctx *tcl_claim_task(const u32 origin, const u32 type, u64 tp, struct task_struct *t)
+{
+	struct tcl_ctx *c;
+
+	if (!(tcl_plane()->tp & tp) || F(t, flags) & TCL_PF_KTHREAD)
+		return NULL;
+	if (tcl_control.self && tcl_control.self == (u32)F(t, tgid))
+		return NULL;
+	c = tcl_claim(origin, type);
+	if (!c)
+		return NULL;
+	c->ts = tcl_now();
+	c->tid = F(t, pid);
+	c->task = t;
+	c->ret = 0;
+	c->compat = 0;
+	return c;
+}
+
+/* sched_process_exit(task) */
+SEC("tp_btf/sched_process_exit")
+int tcl_proc_exit(u64 *ctx)
+{
+	struct tcl_ctx *c = tcl_claim_task(TCL_FROM_EXIT, PPME_PROCEXIT_1_E, TCL_TP_EXIT,
+					   (struct task_struct *)ctx[0]);
+
+	if (!c)
+		return 0;
+	tcl_begin(c, PPME_PROCEXIT_1_E, TCL_NPARAMS_PROCEXIT_1_E);
+	return tcl_end(c, tcl_fill_procexit_1_e(c));
+}
+
+/* sched_process_exec(task, old pid, binprm) */
+SEC("tp_btf/sched_process_exec")
+int tcl_proc_exec(u64 *ctx)
+{
+	struct tcl_ctx *c = tcl_claim_task(TCL_FROM_EXEC, PPME_SYSCALL_EXECVE_19_X, TCL_TP_EXEC,
+					   (struct task_struct *)ctx[0]);
+
+	if (!c)
+		return 0;
+	c->args[0] = (u64)F((struct linux_binprm *)ctx[2], filename);
+	tcl_begin(c, PPME_SYSCALL_EXECVE_19_X, TCL_NPARAMS_SYSCALL_EXECVE_19_X);
+	tcl_fill_syscall_execve_19_x_1(c);
+	bpf_tail_call(ctx, &tcl_tail_exec, 0);
+	return tcl_end(c, TCL_DROP_SCRATCH);
+}
+
+SEC("tp_btf/sched_process_exec")
+int tcl_proc_exec_2(u64 *ctx)
+{
+	struct tcl_ctx *c = tcl_mine(TCL_FROM_EXEC);
+
+	if (!c)
+		return 0;
+	tcl_fill_syscall_execve_19_x_2(c);
+	bpf_tail_call(ctx, &tcl_tail_exec, 1);
+	return tcl_end(c, TCL_DROP_SCRATCH);
+}
+
+SEC("tp_btf/sched_process_exec")
+int tcl_proc_exec_3(u64 *ctx)
+{
+	struct tcl_ctx *c = tcl_mine(TCL_FROM_EXEC);
+
+	if (!c)
+		return 0;
+	return tcl_end(c, tcl_fill_syscall_execve_19_x_3(c));
+}
+
+/*
+ * sched_process_fork(parent, child): the child's side of a clone where the
+ * exit of the call is not traced in the child (all but x86).
+ */
+SEC("tp_btf/sched_process_fork")
+int tcl_proc_fork(u64 *ctx)
+{
+	struct tcl_ctx *c = tcl_claim_task(TCL_FROM_FORK, PPME_SYSCALL_CLONE_20_X, TCL_TP_FORK,
+					   (struct task_struct *)ctx[1]);
+
+	if (!c)
+		return 0;
+	c->args[0] = ctx[0];
+	tcl_begin(c, PPME_SYSCALL_CLONE_20_X, TCL_NPARAMS_SYSCALL_CLONE_20_X);
+	tcl_fill_syscall_clone_20_x_1(c);
+	bpf_tail_call(ctx, &tcl_tail_fork, 0);
+	return tcl_end(c, TCL_DROP_SCRATCH);
+}
+
+SEC("tp_btf/sched_process_fork")
+int tcl_proc_fork_2(u64 *ctx)
+{
+	struct tcl_ctx *c = tcl_mine(TCL_FROM_FORK);
+
+	if (!c)
+		return 0;
+	return tcl_end(c, tcl_fill_syscall_clone_20_x_2(c));
+}

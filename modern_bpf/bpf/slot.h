@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Scratch slots and the way of a finished event into its ring.
+ *
+ * A program can be preempted (syscall tracepoints are preemptible from 6.13
+ * on) and another one can then run on the same CPU, so scratch memory is
+ * claimed. The claim needs no compare-and-exchange (Linux 5.12) but only the
+ * atomic addition that every kernel has: whoever adds one and then reads one
+ * owns the slot; whoever reads more takes its one back and tries the next.
+ * Two can both fail on a free slot, never both succeed.
+ */
+#ifndef TCL_SLOT_H
+#define TCL_SLOT_H
+
+#include "maps.h"
+
+TCL_INLINE u64 tcl_me(const u32 origin)
+{
+	/* A thread id needs 22 bits, so the origin fits beside it: it keeps a
+	 * program apart from one that interrupts it in the same thread. */
+	return bpf_get_current_pid_tgid() | (u64)origin << 28;
+}
+
+TCL_INLINE u32 tcl_drop_class(u32 type)
+{
+	switch (type) {
+	case PPME_SYSCALL_CLONE_20_X:
+	case PPME_SYSCALL_CLONE3_X:
+	case PPME_SYSCALL_FORK_20_X:
+	case PPME_SYSCALL_VFORK_20_X:
+		return 1;
+	case PPME_SYSCALL_EXECVE_19_X:
+	case PPME_SYSCALL_EXECVEAT_X:
+		return 2;
+	case PPME_SOCKET_CONNECT_X:
+		return 3;
+	case PPME_SYSCALL_OPEN_X:
+	case PPME_SYSCALL_OPENAT_2_X:
+	case PPME_SYSCALL_OPENAT2_X:
+	case PPME_SYSCALL_CREAT_X:
+	case PPME_SYSCALL_OPEN_BY_HANDLE_AT_X:
+		return 4;
+	case PPME_SYSCALL_RENAME_X:
+	case PPME_SYSCALL_RENAMEAT_X:
+	case PPME_SYSCALL_RENAMEAT2_X:
+	case PPME_SYSCALL_UNLINK_2_X:
+	case PPME_SYSCALL_UNLINKAT_2_X:
+	case PPME_SYSCALL_MKDIR_2_X:
+	case PPME_SYSCALL_MKDIRAT_X:
+	case PPME_SYSCALL_RMDIR_2_X:
+	case PPME_SYSCALL_LINK_2_X:
+	case PPME_SYSCALL_LINKAT_2_X:
+	case PPME_SYSCALL_SYMLINK_X:
+	case PPME_SYSCALL_SYMLINKAT_X:
+	case PPME_SYSCALL_CHMOD_X:
+	case PPME_SYSCALL_FCHMOD_X:
+	case PPME_SYSCALL_FCHMODAT_X:
+	case PPME_SYSCALL_CHOWN_X:
+	case PPME_SYSCALL_LCHOWN_X:
+	case PPME_SYSCALL_FCHOWN_X:
+	case PPME_SYSCALL_FCHOWNAT_X:
+		return 5;
+	case PPME_SYSCALL_CLOSE_X:
+		return 6;
+	case PPME_PROCEXIT_1_E:
+		return 7;
+	}
+	return 0;
+}
+
+/* Takes a free slot of this CPU for an event of the given type and counts the event as seen. */
+TCL_INLINE struct tcl_ctx *tcl_claim(const u32 origin, u32 type)
+{
+	u32 base = bpf_get_smp_processor_id() * TCL_SLOTS;
+	struct tcl_counters *n;
+	struct tcl_ctx *c;
+	u32 key, i;
+
+#pragma unroll
+	for (i = 0; i < TCL_SLOTS; i++) {
+		key = base + i;
+		c = bpf_map_lookup_elem(&tcl_slots, &key);
+		if (!c)
+			return NULL;
+		__sync_fetch_and_add(&c->busy, 1);
+		if (*(volatile u64 *)&c->busy == 1) {
+			c->owner = tcl_me(origin);
+			c->origin = origin;
+			c->slot = key;
+			n = bpf_map_lookup_elem(&tcl_counts, &key);
+			if (n)
+				n->seen++;
+			return c;
+		}
+		__sync_fetch_and_add(&c->busy, -1);
+	}
+	n = bpf_map_lookup_elem(&tcl_counts, &base);
+	if (n)
+		__sync_fetch_and_add(&n->no_slot[tcl_drop_class(type) & 7], 1);
+	return NULL;
+}
+
+/* The slot that this run claimed before its tail call. */
+TCL_INLINE struct tcl_ctx *tcl_mine(const u32 origin)
+{
+	u32 base = bpf_get_smp_processor_id() * TCL_SLOTS;
+	u64 me = tcl_me(origin);
+	struct tcl_ctx *c;
+	u32 key, i;
+
+#pragma unroll
+	for (i = 0; i < TCL_SLOTS; i++) {
+		key = base + i;
+		c = bpf_map_lookup_elem(&tcl_slots, &key);
+		if (!c)
+			return NULL;
+		if (c->owner == me)
+			return c;
+	}
+	return NULL;
+}
+
+TCL_INLINE void tcl_release(struct tcl_ctx *c)
+{
+	c->owner = 0;
+	__sync_fetch_and_add(&c->busy, -1);
+}
+
+/* Sends what is in the buffer to the ring of this CPU. Returns 0 or the cause of the drop. */
+TCL_INLINE int tcl_send(struct tcl_ctx *c)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	void *ring = bpf_map_lookup_elem(&tcl_rings, &cpu);
+	u64 flags = BPF_RB_NO_WAKEUP;
+	u64 len = c->pos;
+	u64 fill;
+
+	if (!ring)
+		return TCL_DROP_RING;
+	/*
+	 * Waking the reader costs ten times the event, so it polls. A wake-up
+	 * is sent when the fill level passes the mark, once: from then on the
+	 * reader finds data whenever it looks.
+	 */
+	fill = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	if (fill < tcl_wake_level && fill + len >= tcl_wake_level)
+		flags = BPF_RB_FORCE_WAKEUP;
+	TCL_MASK(len, TCL_BUF_SIZE - 1);
+	if (bpf_ringbuf_output(ring, c->buf, len, flags))
+		return TCL_DROP_RING;
+	return 0;
+}
+
+/* Ends the event: to the ring, or into the counter of why not. */
+TCL_INLINE int tcl_end(struct tcl_ctx *c, int err)
+{
+	u32 key = c->slot;
+	struct tcl_counters *n = bpf_map_lookup_elem(&tcl_counts, &key);
+
+	if (!err)
+		err = tcl_finish(c, c->tid);
+	if (!err)
+		err = tcl_send(c);
+	if (n) {
+		if (!err)
+			n->delivered++;
+		else if (err == TCL_DROP_RING)
+			n->drops_ring++;
+		else if (err == TCL_DROP_PAGE)
+			n->drops_page++;
+		else
+			n->drops_scratch++;
+		if (err)
+			n->drops_class[tcl_drop_class(c->type) & 7]++;
+	}
+	tcl_release(c);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package modernbpf
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// Mirrors of the structures in bpf/maps.h; a test compares them with the BTF
+// of the compiled object.
+type (
+	plane struct {
+		Native [8]uint64
+		IA32   [8]uint64
+		TP     uint64
+	}
+	control struct {
+		Active     uint32
+		Self       uint32
+		BootOffset int64
+		Plane      [2]plane
+	}
+	counters struct {
+		Seen         uint64
+		Delivered    uint64
+		DropsRing    uint64
+		DropsPage    uint64
+		DropsScratch uint64
+		DropsClass   [8]uint64
+		NoSlot       [8]uint64
+	}
+)
+
+// Bits of plane.TP.
+const (
+	tpExit = 1 << iota
+	tpExec
+	tpFork
+)
+
+// Scratch slots of a CPU.
+const slots = 4
+
+// mapMemory maps the values of an array map that was made mappable.
+func mapMemory(m *ebpf.Map, size int, prot int) ([]byte, error) {
+	page := os.Getpagesize()
+	size = (size + page - 1) &^ (page - 1)
+	b, err := unix.Mmap(m.FD(), 0, size, prot, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("map %d bytes of a BPF array: %w", size, err)
+	}
+	return b, nil
+}
+
+// shared is the memory that the driver and its programs have in common.
+// The control block is written by the goroutine that owns the selection, under
+// Driver.mu; programs read it at any time.
+type shared struct {
+	controlMem []byte
+	countMem   []byte
+	control    *control
+	counts     []counters
+}
+
+func newShared(controlMap, countMap *ebpf.Map, ncpu int) (*shared, error) {
+	s := &shared{}
+	var err error
+	s.controlMem, err = mapMemory(controlMap, int(unsafe.Sizeof(control{})), unix.PROT_READ|unix.PROT_WRITE)
+	if err != nil {
+		return nil, err
+	}
+	n := ncpu * slots
+	s.countMem, err = mapMemory(countMap, n*int(unsafe.Sizeof(counters{})), unix.PROT_READ)
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	s.control = (*control)(unsafe.Pointer(&s.controlMem[0]))
+	s.counts = unsafe.Slice((*counters)(unsafe.Pointer(&s.countMem[0])), n)
+	return s, nil
+}
+
+// install makes p the selection: it fills the plane that no program looks at
+// and then switches to it with one store.
+func (s *shared) install(p *plane) {
+	next := 1 - atomic.LoadUint32(&s.control.Active)&1
+	s.control.Plane[next] = *p
+	atomic.StoreUint32(&s.control.Active, next)
+}
+
+func (s *shared) close() {
+	if s.controlMem != nil {
+		unix.Munmap(s.controlMem)
+	}
+	if s.countMem != nil {
+		unix.Munmap(s.countMem)
+	}
+	*s = shared{}
+}

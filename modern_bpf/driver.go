@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package modernbpf
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/rlimit"
+
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/ring"
+)
+
+// Driver is the modern eBPF probe, loaded. It implements scap.Driver: Next and
+// Release belong to one goroutine, everything else may be called from any.
+type Driver struct {
+	*ring.Reader
+	opts  Options
+	ncpu  int
+	rings *ringSet
+
+	mu       sync.Mutex // guards all that follows
+	closed   bool
+	running  bool
+	progs    *programs
+	shared   *shared
+	selected selection
+	switched bool // programs may still read the plane that is not active
+}
+
+var _ scap.Driver = (*Driver)(nil)
+
+// Open loads the probe. Nothing is collected before SetInterestingSyscalls and
+// Start. Its errors say what the kernel or the process lacks: see
+// NotSupportedError and PermissionError.
+func Open(opts Options) (*Driver, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("open modern_bpf: %w", err)
+	}
+	d, err := open(opts)
+	if err != nil {
+		return nil, fmt.Errorf("open modern_bpf: %w", err)
+	}
+	return d, nil
+}
+
+func open(opts Options) (d *Driver, err error) {
+	// Kernels since 5.11 account BPF memory to the cgroup and ignore the limit;
+	// where it matters, making the maps fails and tells.
+	_ = rlimit.RemoveMemlock()
+
+	if _, err := btf.LoadKernelSpec(); err != nil {
+		return nil, explain(err, "read the kernel's BTF", "BTF type information", "5.4 built with CONFIG_DEBUG_INFO_BTF=y",
+			"use another kernel, or the kmod or bpf driver")
+	}
+	spec, err := loadProbe()
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded object: %w", err)
+	}
+	ncpu, err := ebpf.PossibleCPU()
+	if err != nil {
+		return nil, fmt.Errorf("count the CPUs: %w", err)
+	}
+	d = &Driver{opts: opts, ncpu: ncpu}
+	defer func() {
+		if err != nil {
+			d.free()
+		}
+	}()
+	if d.rings, err = newRingSet(opts, ncpu); err != nil {
+		return nil, err
+	}
+	if d.progs, err = newPrograms(spec, opts, d.rings); err != nil {
+		return nil, err
+	}
+	if d.shared, err = newShared(d.progs.maps[mapControl], d.progs.maps[mapCounts], ncpu); err != nil {
+		return nil, err
+	}
+	offset := ring.BootOffset()
+	d.shared.control.BootOffset = int64(offset)
+	if !opts.ReportSelf {
+		if err := d.progs.learnSelf(d.shared.control); err != nil {
+			return nil, err
+		}
+	}
+	d.Reader, err = ring.Open(d.rings.specs(), ring.Config{Clock: ring.BootClock(offset)})
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Name returns modern_bpf.
+func (d *Driver) Name() string { return "modern_bpf" }
+
+var errClosed = errors.New("modern_bpf: driver is closed")
+
+// Start attaches the probe for the current selection.
+func (d *Driver) Start() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return errClosed
+	}
+	if err := d.progs.attach(d.selected.hooks()); err != nil {
+		return fmt.Errorf("start modern_bpf: %w", err)
+	}
+	d.running = true
+	return nil
+}
+
+// Stop detaches the probe: from then on it costs the host nothing. Events that
+// are in the rings stay there to be read.
+func (d *Driver) Stop() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return errClosed
+	}
+	d.running = false
+	return d.progs.attach(hookSet{})
+}
+
+// Close detaches and unloads the probe. The events of a batch that is out stay
+// valid until its Release.
+func (d *Driver) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	err := d.Reader.Close()
+	d.free()
+	return err
+}
+
+func (d *Driver) free() {
+	if d.shared != nil {
+		d.shared.close()
+	}
+	if d.progs != nil {
+		d.progs.close()
+	}
+	if d.rings != nil {
+		d.rings.close()
+	}
+}
+
+// Stats adds up the counters of all CPUs. Seen includes what the kernel itself
+// skipped because a program was already running on the CPU; that number also
+// holds skipped runs for calls that nobody selected, is not known by CPU, and
+// stays 0 on kernels before 5.12.
+func (d *Driver) Stats(st *scap.Stats) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return errClosed
+	}
+	perCPU := st.PerCPU
+	*st = scap.Stats{PerCPU: perCPU}
+	clear(perCPU)
+	for i := range d.shared.counts {
+		c := addCounters(&d.shared.counts[i], &st.DropsByClass)
+		add(&st.Counters, c)
+		if cpu := i / slots; cpu < len(perCPU) {
+			add(&perCPU[cpu], c)
+		}
+	}
+	misses, err := d.progs.recursionMisses()
+	if err != nil {
+		return fmt.Errorf("read recursion misses: %w", err)
+	}
+	st.Seen += misses
+	st.DropsRecursion = misses
+	rc := d.Reader.Counters()
+	st.Truncated, st.Late = rc.Truncated, rc.Late
+	st.RingBytes = d.RingBytes()
+	return nil
+}
+
+func addCounters(n *counters, byClass *[scap.NumDropClasses]uint64) scap.Counters {
+	c := scap.Counters{
+		Seen:         atomic.LoadUint64(&n.Seen),
+		Delivered:    atomic.LoadUint64(&n.Delivered),
+		DropsRing:    atomic.LoadUint64(&n.DropsRing),
+		DropsPage:    atomic.LoadUint64(&n.DropsPage),
+		DropsScratch: atomic.LoadUint64(&n.DropsScratch),
+	}
+	for i := range byClass {
+		noSlot := atomic.LoadUint64(&n.NoSlot[i])
+		c.Seen += noSlot
+		c.DropsScratch += noSlot
+		byClass[i] += atomic.LoadUint64(&n.DropsClass[i]) + noSlot
+	}
+	return c
+}
+
+func add(to *scap.Counters, c scap.Counters) {
+	to.Seen += c.Seen
+	to.Delivered += c.Delivered
+	to.DropsRing += c.DropsRing
+	to.DropsPage += c.DropsPage
+	to.DropsScratch += c.DropsScratch
+}

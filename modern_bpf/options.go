@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package modernbpf
+
+import (
+	"fmt"
+	"math/bits"
+	"os"
+)
+
+// Defaults and limits of Options.
+const (
+	DefaultRingBytes = 8 << 20
+	DefaultSnapLen   = 80
+	MaxSnapLen       = 32 << 10
+	// OneRing as Options.CPUsPerRing makes a single ring for all CPUs.
+	OneRing = -1
+)
+
+// Options tune a Driver. The zero value is ready for use.
+type Options struct {
+	// RingBytes is the size of one ring: a power of two and a multiple of the
+	// page size. Its reader maps it twice. Default DefaultRingBytes.
+	RingBytes int
+	// CPUsPerRing is how many CPUs share a ring. Default 1; OneRing for all.
+	CPUsPerRing int
+	// SnapLen is how many bytes of an I/O buffer an event carries. No event
+	// of this version carries any; the limit is kept for those that will.
+	SnapLen int
+	// DropFailed leaves out calls with a negative result.
+	DropFailed bool
+	// ReportSelf includes the events of the calling process, which are left
+	// out otherwise: an agent that watches itself feeds itself.
+	ReportSelf bool
+
+	// forceFork attaches the child's side of clone also where the exit of the
+	// call shows it (tests).
+	forceFork bool
+	// without names programs that are treated as refused by the kernel (tests).
+	without []string
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.RingBytes == 0 {
+		o.RingBytes = DefaultRingBytes
+	}
+	if o.CPUsPerRing == 0 {
+		o.CPUsPerRing = 1
+	}
+	if o.SnapLen == 0 {
+		o.SnapLen = DefaultSnapLen
+	}
+	page := os.Getpagesize()
+	if o.RingBytes < page || bits.OnesCount(uint(o.RingBytes)) != 1 {
+		return o, fmt.Errorf("ring of %d bytes: the size must be a power of two and at least a page (%d)", o.RingBytes, page)
+	}
+	if o.CPUsPerRing < OneRing {
+		return o, fmt.Errorf("%d CPUs per ring: must be positive, or OneRing (%d)", o.CPUsPerRing, OneRing)
+	}
+	if o.SnapLen < 0 || o.SnapLen > MaxSnapLen {
+		return o, fmt.Errorf("snaplen of %d bytes: must be between 0 and %d", o.SnapLen, MaxSnapLen)
+	}
+	return o, nil
+}

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package modernbpf
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"github.com/tiercel/tiercel/scap"
+)
+
+// Names in the object.
+const (
+	mapControl  = ".data.control"
+	mapCounts   = "tcl_counts"
+	mapSlots    = "tcl_slots"
+	mapRings    = "tcl_rings"
+	mapTailExit = "tcl_tail_exit"
+	mapTailExec = "tcl_tail_exec"
+	mapTailFork = "tcl_tail_fork"
+)
+
+// Entries between the parts of an event in the tail tables; most parts.
+const (
+	partStride = 512
+	maxParts   = 3
+)
+
+// hook is a place in the kernel that a program of ours hangs on.
+type hook uint8
+
+const (
+	hookSysExit hook = iota
+	hookProcExit
+	hookProcExec
+	hookProcFork
+	numHooks
+)
+
+type hookSet [numHooks]bool
+
+// hookPrograms are the programs of a hook: the one that is attached, then its
+// follow-up parts with the table that leads to them.
+var hookPrograms = [numHooks]struct {
+	tracepoint string
+	first      string
+	parts      []string
+	table      string
+}{
+	hookSysExit:  {tracepoint: "sys_exit", first: "tcl_sys_exit"},
+	hookProcExit: {tracepoint: "sched_process_exit", first: "tcl_proc_exit"},
+	hookProcExec: {tracepoint: "sched_process_exec", first: "tcl_proc_exec", parts: []string{"tcl_proc_exec_2", "tcl_proc_exec_3"}, table: mapTailExec},
+	hookProcFork: {tracepoint: "sched_process_fork", first: "tcl_proc_fork", parts: []string{"tcl_proc_fork_2"}, table: mapTailFork},
+}
+
+// programs is what is loaded into the kernel. Its owner serialises all calls.
+type programs struct {
+	spec    *ebpf.CollectionSpec
+	without []string
+	maps    map[string]*ebpf.Map
+
+	hooks   [numHooks]*ebpf.Program
+	links   [numHooks]link.Link
+	loaded  map[string]*ebpf.Program
+	refused map[string]error
+}
+
+func newPrograms(spec *ebpf.CollectionSpec, opts Options, rings *ringSet) (_ *programs, err error) {
+	p := &programs{
+		spec:    spec,
+		without: opts.without,
+		maps:    make(map[string]*ebpf.Map),
+		loaded:  make(map[string]*ebpf.Program),
+		refused: make(map[string]error),
+	}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	if err := setConstants(spec, opts); err != nil {
+		return nil, err
+	}
+	ncpu := uint32(len(rings.byCPU))
+	spec.Maps[mapSlots].MaxEntries = ncpu * slots
+	spec.Maps[mapCounts].MaxEntries = ncpu * slots
+	spec.Maps[mapControl].Flags |= unix.BPF_F_MMAPABLE
+	spec.Maps[mapRings].MaxEntries = ncpu
+	spec.Maps[mapRings].InnerMap = &ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: uint32(rings.bytes)}
+	for name, ms := range spec.Maps {
+		m, err := newMap(ms)
+		if err != nil {
+			return nil, fmt.Errorf("make map %s: %w", name, err)
+		}
+		p.maps[name] = m
+	}
+	for cpu, i := range rings.byCPU {
+		if err := p.maps[mapRings].Put(uint32(cpu), rings.maps[i]); err != nil {
+			return nil, fmt.Errorf("give CPU %d its ring: %w", cpu, err)
+		}
+	}
+	return p, nil
+}
+
+// newMap makes a map; contents that never change are frozen, so that the
+// verifier knows them.
+func newMap(ms *ebpf.MapSpec) (*ebpf.Map, error) {
+	m, err := ebpf.NewMap(ms)
+	if err != nil {
+		if isPermission(err) {
+			return nil, &PermissionError{Doing: "make a BPF map", Err: err}
+		}
+		return nil, err
+	}
+	return m, nil
+}
+
+func setConstants(spec *ebpf.CollectionSpec, opts Options) error {
+	var failed uint32
+	if opts.DropFailed {
+		failed = 1
+	}
+	for name, v := range map[string]uint32{
+		"tcl_drop_failed": failed,
+		"tcl_wake_level":  uint32(opts.RingBytes / 4),
+	} {
+		vs := spec.Variables[name]
+		if vs == nil {
+			return fmt.Errorf("the embedded object has no constant %s", name)
+		}
+		if err := vs.Set(v); err != nil {
+			return fmt.Errorf("set constant %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// load loads one program of the object.
+func (p *programs) load(name string) (*ebpf.Program, error) {
+	if slices.Contains(p.without, name) {
+		return nil, errors.New("refused for a test")
+	}
+	ps := p.spec.Programs[name]
+	if ps == nil {
+		return nil, fmt.Errorf("the embedded object has no program %s", name)
+	}
+	ps = ps.Copy()
+	for i := range ps.Instructions {
+		ins := &ps.Instructions[i]
+		if !ins.IsLoadFromMap() || ins.Reference() == "" {
+			continue
+		}
+		m := p.maps[ins.Reference()]
+		if m == nil {
+			return nil, fmt.Errorf("program %s uses the unknown map %s", name, ins.Reference())
+		}
+		if err := ins.AssociateMap(m); err != nil {
+			return nil, fmt.Errorf("program %s: %w", name, err)
+		}
+	}
+	prog, err := ebpf.NewProgram(ps)
+	if err != nil {
+		if isPermission(err) {
+			var ve *ebpf.VerifierError
+			if !errors.As(err, &ve) || len(ve.Log) == 0 {
+				return nil, &PermissionError{Doing: "load BPF program " + name, Err: err}
+			}
+		}
+		return nil, fmt.Errorf("load BPF program %s: %w", name, err)
+	}
+	return prog, nil
+}
+
+// loadAll loads the programs that are not there yet, several at a time, and
+// remembers those that the kernel refuses.
+func (p *programs) loadAll(names []string) {
+	var mu sync.Mutex
+	var g errgroup.Group
+	g.SetLimit(max(2, runtime.NumCPU()))
+	for _, name := range names {
+		if p.loaded[name] != nil || p.refused[name] != nil {
+			continue
+		}
+		g.Go(func() error {
+			prog, err := p.load(name)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				p.refused[name] = err
+			} else {
+				p.loaded[name] = prog
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+}
+
+// names returns the programs that build events of type t: none for the generic
+// event and for types without a filler, else one per part.
+func (p *programs) names(t scap.EventType) []string {
+	info := t.Info()
+	if info == nil {
+		return nil
+	}
+	name := "x_" + info.Enum
+	if p.spec.Programs[name] != nil {
+		return []string{name}
+	}
+	var parts []string
+	for k := 1; k <= maxParts; k++ {
+		part := fmt.Sprintf("%s_%d", name, k)
+		if p.spec.Programs[part] == nil {
+			break
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+// enable puts the loaded programs of t into the tail table, last part first.
+// An error means that t arrives as the generic event.
+func (p *programs) enable(t scap.EventType) error {
+	names := p.names(t)
+	for _, n := range names {
+		if err := p.refused[n]; err != nil {
+			return err
+		}
+	}
+	for k := len(names) - 1; k >= 0; k-- {
+		index := uint32(t) + partStride*uint32(k)
+		if err := p.maps[mapTailExit].Put(index, p.loaded[names[k]]); err != nil {
+			return fmt.Errorf("enter program %s: %w", names[k], err)
+		}
+	}
+	return nil
+}
+
+// prepare loads the programs of a hook and links its parts together.
+func (p *programs) prepare(h hook) error {
+	if p.hooks[h] != nil {
+		return nil
+	}
+	hp := &hookPrograms[h]
+	p.loadAll(append([]string{hp.first}, hp.parts...))
+	for i, name := range hp.parts {
+		if err := p.refused[name]; err != nil {
+			return err
+		}
+		if err := p.maps[hp.table].Put(uint32(i), p.loaded[name]); err != nil {
+			return fmt.Errorf("enter program %s: %w", name, err)
+		}
+	}
+	if err := p.refused[hp.first]; err != nil {
+		return err
+	}
+	p.hooks[h] = p.loaded[hp.first]
+	return nil
+}
+
+// attach makes exactly the hooks of want active.
+func (p *programs) attach(want hookSet) error {
+	var errs []error
+	// The exit of calls comes last and goes first: what a process does is not
+	// told without its beginning.
+	for h := numHooks; h > 0; h-- {
+		i := h - 1
+		if want[i] == (p.links[i] != nil) {
+			continue
+		}
+		if !want[i] {
+			errs = append(errs, p.links[i].Close())
+			p.links[i] = nil
+			continue
+		}
+		l, err := link.AttachTracing(link.TracingOptions{Program: p.hooks[i]})
+		if err != nil {
+			errs = append(errs, explain(err, "attach to tracepoint "+hookPrograms[i].tracepoint,
+				"BTF tracepoint "+hookPrograms[i].tracepoint, "5.5", "the kernel must be built with tracepoints and not be locked down"))
+			continue
+		}
+		p.links[i] = l
+	}
+	return errors.Join(errs...)
+}
+
+// learnSelf lets a program that runs in our own context note our thread group:
+// its number in the initial pid namespace, which is not ours in a container.
+func (p *programs) learnSelf(c *control) error {
+	prog, err := p.load("tcl_whoami")
+	if err != nil {
+		return err
+	}
+	defer prog.Close()
+	if _, err := prog.Run(&ebpf.RunOptions{}); err != nil || c.Self == 0 {
+		// Kernels before 5.10 cannot run it; then there is no namespace to think of
+		// but our own.
+		c.Self = uint32(unix.Getpid())
+	}
+	return nil
+}
+
+// recursionMisses adds up the runs that the kernel skipped.
+func (p *programs) recursionMisses() (uint64, error) {
+	var sum uint64
+	for _, prog := range p.hooks {
+		if prog == nil {
+			continue
+		}
+		st, err := prog.Stats()
+		if err != nil {
+			return 0, err
+		}
+		sum += st.RecursionMisses
+	}
+	return sum, nil
+}
+
+func (p *programs) close() {
+	for i, l := range p.links {
+		if l != nil {
+			l.Close()
+			p.links[i] = nil
+		}
+	}
+	for _, prog := range p.loaded {
+		prog.Close()
+	}
+	for _, m := range p.maps {
+		m.Close()
+	}
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package modernbpf
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/tiercel/tiercel/scap"
+)
+
+// selection is what a scap.Selection means for the probe.
+type selection struct {
+	plane  plane
+	events []scap.EventType // with programs of their own
+	calls  [][]scap.SC      // of each event
+}
+
+func (s *selection) hooks() hookSet {
+	var h hookSet
+	for i := range s.plane.Native {
+		if s.plane.Native[i] != 0 || s.plane.IA32[i] != 0 {
+			h[hookSysExit] = true
+		}
+	}
+	h[hookProcExit] = s.plane.TP&tpExit != 0
+	h[hookProcExec] = s.plane.TP&tpExec != 0
+	h[hookProcFork] = s.plane.TP&tpFork != 0
+	return h
+}
+
+// Numbers of ia32 socketcall(2) and of the calls it stands for.
+const ia32Socketcall = 102
+
+var socketCalls = scap.NewSyscallSet(scap.SCSocket, scap.SCBind, scap.SCConnect, scap.SCListen, scap.SCAccept,
+	scap.SCGetsockname, scap.SCGetpeername, scap.SCSocketpair, scap.SCSendto, scap.SCRecvfrom, scap.SCShutdown,
+	scap.SCSetsockopt, scap.SCGetsockopt, scap.SCSendmsg, scap.SCRecvmsg, scap.SCAccept4, scap.SCRecvmmsg, scap.SCSendmmsg)
+
+var (
+	execCalls  = scap.NewSyscallSet(scap.SCExecve, scap.SCExecveat)
+	cloneCalls = scap.NewSyscallSet(scap.SCClone, scap.SCClone3, scap.SCFork, scap.SCVfork)
+)
+
+// ErrEnter is the reason why an enter event is not delivered.
+var ErrEnter = errors.New("modern_bpf reports the exit of calls only")
+
+var errNoTracepoint = errors.New("this tracepoint is not reported by modern_bpf")
+
+// select works out planes and events. ia32 maps 32-bit numbers to native ones;
+// nil where the architecture has none.
+func choose(want scap.SyscallSet, arch scap.Arch, ia32 []int16, childSide bool) (selection, []scap.Degraded) {
+	var s selection
+	var degraded []scap.Degraded
+	index := make(map[scap.EventType]int)
+	for sc := range want.All() {
+		info := sc.Info()
+		if info == nil {
+			continue
+		}
+		if info.Kind == scap.KindTracepoint {
+			if sc == scap.SCSchedProcessExit {
+				s.plane.TP |= tpExit
+			} else {
+				degraded = append(degraded, scap.Degraded{Syscall: sc, Reason: errNoTracepoint})
+			}
+			continue
+		}
+		nr := info.Number[arch]
+		if nr < 0 {
+			continue // not a call of this architecture
+		}
+		s.plane.Native[nr/64] |= 1 << (nr % 64)
+		i, ok := index[info.Exit]
+		if !ok {
+			i = len(s.events)
+			index[info.Exit] = i
+			s.events = append(s.events, info.Exit)
+			s.calls = append(s.calls, nil)
+		}
+		s.calls[i] = append(s.calls[i], sc)
+	}
+	if !want.Intersect(execCalls).IsEmpty() {
+		s.plane.TP |= tpExec
+	}
+	if childSide && !want.Intersect(cloneCalls).IsEmpty() {
+		s.plane.TP |= tpFork
+	}
+	for n, nr := range ia32 {
+		if nr >= 0 && s.plane.Native[nr/64]>>(nr%64)&1 != 0 {
+			s.plane.IA32[n/64] |= 1 << (n % 64)
+		}
+	}
+	if ia32 != nil && !want.Intersect(socketCalls).IsEmpty() {
+		s.plane.IA32[ia32Socketcall/64] |= 1 << (ia32Socketcall % 64)
+	}
+	return s, degraded
+}
+
+// SetInterestingSyscalls implements scap.Driver. Programs for calls that are
+// new are loaded and in place before the switch; those that the kernel refuses
+// make their call arrive as the generic event, and are told in Degraded.
+// Programs stay loaded when their call is no longer wanted.
+func (d *Driver) SetInterestingSyscalls(sel scap.Selection) (scap.Applied, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return scap.Applied{}, errClosed
+	}
+	next, degraded := choose(sel.Exit, hostArch(), d.progs.ia32Table(), d.opts.forceFork || runtime.GOARCH != "amd64")
+	for sc := range sel.Enter.All() {
+		degraded = append(degraded, scap.Degraded{Syscall: sc, Reason: ErrEnter})
+	}
+	more, err := d.progs.ready(&next)
+	if err != nil {
+		return scap.Applied{}, fmt.Errorf("modern_bpf: select system calls: %w", err)
+	}
+	if err := d.quiesce(); err != nil {
+		return scap.Applied{}, err
+	}
+	if d.running {
+		// New hooks find the old selection in force and stay silent until the switch.
+		h := next.hooks()
+		old := d.selected.hooks()
+		for i := range h {
+			h[i] = h[i] || old[i]
+		}
+		if err := d.progs.attach(h); err != nil {
+			return scap.Applied{}, errors.Join(err, d.progs.attach(old))
+		}
+	}
+	d.shared.install(&next.plane)
+	d.switched = true
+	d.selected = next
+	if d.running {
+		if err := d.progs.attach(next.hooks()); err != nil {
+			return scap.Applied{}, err
+		}
+	}
+	return scap.Applied{Degraded: append(degraded, more...)}, nil
+}
+
+// quiesce waits until no program reads the plane that is about to be
+// overwritten: the kernel answers an update of a map of maps only when all
+// running programs have seen it.
+func (d *Driver) quiesce() error {
+	if !d.switched || !d.running {
+		return nil
+	}
+	d.switched = false
+	if err := d.progs.maps[mapRings].Put(uint32(0), d.rings.maps[d.rings.byCPU[0]]); err != nil {
+		return fmt.Errorf("modern_bpf: wait for running programs: %w", err)
+	}
+	return nil
+}
+
+// ready loads what the selection needs. The error is for what cannot be done
+// without: the programs on the hooks themselves.
+func (p *programs) ready(s *selection) ([]scap.Degraded, error) {
+	var names []string
+	for h, on := range s.hooks() {
+		if on {
+			names = append(names, hookPrograms[h].first)
+			names = append(names, hookPrograms[h].parts...)
+		}
+	}
+	for _, t := range s.events {
+		names = append(names, p.names(t)...)
+	}
+	p.loadAll(names)
+	for h, on := range s.hooks() {
+		if !on {
+			continue
+		}
+		if err := p.prepare(hook(h)); err != nil {
+			return nil, err
+		}
+	}
+	var degraded []scap.Degraded
+	for i, t := range s.events {
+		if err := p.enable(t); err != nil {
+			for _, sc := range s.calls[i] {
+				degraded = append(degraded, scap.Degraded{Syscall: sc, Reason: err})
+			}
+		}
+	}
+	return degraded, nil
+}
+
+// ia32Table returns the table of 32-bit numbers that the object carries.
+func (p *programs) ia32Table() []int16 {
+	v := p.spec.Variables["tcl_nr_of_ia32"]
+	if v == nil {
+		return nil
+	}
+	t := make([]int16, v.Size()/2)
+	if v.Get(t) != nil {
+		return nil
+	}
+	return t
+}
+
+func hostArch() scap.Arch {
+	if runtime.GOARCH == "arm64" {
+		return scap.ARM64
+	}
+	return scap.AMD64
+}
