@@ -102,46 +102,26 @@ func checkOperator(op string, t scap.ParamType, list bool) string {
 	return ""
 }
 
+// typeNames are the names of the types in messages.
+var typeNames = [...]string{
+	scap.PTNone: "NONE", scap.PTInt8: "INT8", scap.PTInt16: "INT16", scap.PTInt32: "INT32", scap.PTInt64: "INT64",
+	scap.PTUint8: "UINT8", scap.PTUint16: "UINT16", scap.PTUint32: "UINT32", scap.PTUint64: "UINT64",
+	scap.PTCharbuf: "CHARBUF", scap.PTBytebuf: "BYTEBUF", scap.PTErrno: "ERRNO", scap.PTSockaddr: "SOCKADDR",
+	scap.PTSocktuple: "SOCKTUPLE", scap.PTFD: "FD", scap.PTPID: "PID", scap.PTFDList: "FDLIST",
+	scap.PTFSPath: "FSPATH", scap.PTSyscallID: "SYSCALLID", scap.PTSigtype: "SIGTYPE", scap.PTReltime: "RELTIME",
+	scap.PTAbstime: "ABSTIME", scap.PTPort: "PORT", scap.PTL4Proto: "L4PROTO", scap.PTSockfamily: "SOCKFAMILY",
+	scap.PTBool: "BOOL", scap.PTIPv4Addr: "IPV4ADDR", scap.PTDyn: "DYN", scap.PTFlags8: "FLAGS8",
+	scap.PTFlags16: "FLAGS16", scap.PTFlags32: "FLAGS32", scap.PTUID: "UID", scap.PTGID: "GID",
+	scap.PTDouble: "DOUBLE", scap.PTSigset: "SIGSET", scap.PTCharbufArray: "CHARBUFARRAY",
+	scap.PTCharbufPairArray: "CHARBUF_PAIR_ARRAY", scap.PTIPv4Net: "IPV4NET", scap.PTIPv6Addr: "IPV6ADDR",
+	scap.PTIPv6Net: "IPV6NET", scap.PTIPAddr: "IPADDR", scap.PTIPNet: "IPNET", scap.PTMode: "MODE",
+	scap.PTFSRelpath: "FSRELPATH", scap.PTEnumflags8: "ENUMFLAGS8", scap.PTEnumflags16: "ENUMFLAGS16",
+	scap.PTEnumflags32: "ENUMFLAGS32", scap.PTFD32: "FD32", scap.PTPID32: "PID32",
+}
+
 func typeName(t scap.ParamType) string {
-	switch t {
-	case scap.PTUID:
-		return "UID"
-	case scap.PTGID:
-		return "GID"
-	case scap.PTL4Proto:
-		return "L4PROTO"
-	case scap.PTSockaddr:
-		return "SOCKADDR"
-	case scap.PTSocktuple:
-		return "SOCKTUPLE"
-	case scap.PTFDList:
-		return "FDLIST"
-	case scap.PTSigset:
-		return "SIGSET"
-	case scap.PTCharbuf:
-		return "CHARBUF"
-	case scap.PTBytebuf:
-		return "BYTEBUF"
-	case scap.PTFSPath:
-		return "FSPATH"
-	case scap.PTFSRelpath:
-		return "FSRELPATH"
-	case scap.PTBool:
-		return "BOOL"
-	case scap.PTIPAddr:
-		return "IPADDR"
-	case scap.PTIPNet:
-		return "IPNET"
-	case scap.PTDouble:
-		return "DOUBLE"
-	case scap.PTPort:
-		return "PORT"
-	case scap.PTInt64:
-		return "INT64"
-	case scap.PTUint64:
-		return "UINT64"
-	case scap.PTUint32:
-		return "UINT32"
+	if int(t) < len(typeNames) {
+		return typeNames[t]
 	}
-	return fmt.Sprintf("%d", t)
+	return "unknown"
 }
