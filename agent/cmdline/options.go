@@ -167,9 +167,40 @@ func (o *Options) override(s string) { o.Overrides = append(o.Overrides, s) }
 
 // WriteHelp prints the usage.
 func WriteHelp(w io.Writer) {
-	const width = 140
 	current, old := flagSets(&Options{})
-	fmt.Fprintf(w, "Tiercel: watches the system calls of this host and reports what your rules describe\n\n"+
-		"Usage:\n  tiercel [OPTION...]\n\n%s\nSpellings of older releases, accepted as what they became:\n%s",
-		current.FlagUsagesWrapped(width), old.FlagUsagesWrapped(width))
+	fmt.Fprint(w, "Tiercel: watches the system calls of this host and reports what your rules describe\n\nUsage:\n  tiercel [OPTION...]\n\n")
+	writeFlags(w, current)
+	fmt.Fprint(w, "\nSpellings of older releases, accepted as what they became:\n")
+	writeFlags(w, old)
+}
+
+// Columns of the help.
+const (
+	helpColumn = 31
+	helpWidth  = 140
+)
+
+func writeFlags(w io.Writer, fs *pflag.FlagSet) {
+	fs.VisitAll(func(f *pflag.Flag) {
+		arg, doc := pflag.UnquoteUsage(f)
+		left := "      --" + f.Name
+		if f.Shorthand != "" {
+			left = "  -" + f.Shorthand + ", --" + f.Name
+		}
+		switch {
+		case f.NoOptDefVal == "true":
+		case f.NoOptDefVal != "":
+			left += "[=" + arg + "]"
+		default:
+			left += " " + arg
+		}
+		line := fmt.Sprintf("%-*s", helpColumn, left)
+		for _, word := range strings.Fields(doc) {
+			if len(line)-strings.LastIndexByte(line, '\n')+len(word) > helpWidth {
+				line += "\n" + strings.Repeat(" ", helpColumn)
+			}
+			line += " " + word
+		}
+		fmt.Fprintln(w, line)
+	})
 }

@@ -2,7 +2,12 @@
 
 package output
 
-import "time"
+import (
+	"time"
+
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/sinsp/format"
+)
 
 // Time layouts of alerts. Only the text form's local one leaves the date out.
 const (
@@ -39,7 +44,7 @@ func (f *Form) Append(dst []byte, a *Alert) []byte {
 	}
 	dst = f.appendPrefix(dst, a)
 	// Escaped, so that a file name with a newline cannot forge an alert.
-	return appendEscaped(dst, a.Message)
+	return format.AppendEscaped(dst, scap.View(a.Message))
 }
 
 func (f *Form) appendPrefix(dst []byte, a *Alert) []byte {
@@ -57,10 +62,10 @@ func (f *Form) appendPrefix(dst []byte, a *Alert) []byte {
 // appendJSON writes one line with its keys in order of their names.
 func (f *Form) appendJSON(dst []byte, a *Alert) []byte {
 	dst = append(dst, `{"hostname":`...)
-	dst = AppendJSONString(dst, f.Hostname)
+	dst = format.AppendString(dst, f.Hostname)
 	if f.Message {
 		dst = append(dst, `,"message":"`...)
-		dst = appendEscaped(dst, a.Message)
+		dst = format.AppendEscaped(dst, scap.View(a.Message))
 		dst = append(dst, '"')
 	}
 	if f.Output {
@@ -68,7 +73,7 @@ func (f *Form) appendJSON(dst []byte, a *Alert) []byte {
 		if !a.Internal {
 			dst = f.appendPrefix(dst, a)
 		}
-		dst = appendEscaped(dst, a.Message)
+		dst = format.AppendEscaped(dst, scap.View(a.Message))
 		dst = append(dst, '"')
 	}
 	if f.Fields {
@@ -79,18 +84,18 @@ func (f *Form) appendJSON(dst []byte, a *Alert) []byte {
 		dst = append(dst, a.Fields...)
 	}
 	dst = append(dst, `,"priority":`...)
-	dst = AppendJSONString(dst, a.Priority)
+	dst = format.AppendString(dst, a.Priority)
 	dst = append(dst, `,"rule":`...)
-	dst = AppendJSONString(dst, a.Rule)
+	dst = format.AppendString(dst, a.Rule)
 	dst = append(dst, `,"source":`...)
-	dst = AppendJSONString(dst, a.Source)
+	dst = format.AppendString(dst, a.Source)
 	if f.Tags && !a.Internal {
 		dst = append(dst, `,"tags":[`...)
 		for i, tag := range a.Tags {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = AppendJSONString(dst, tag)
+			dst = format.AppendString(dst, tag)
 		}
 		dst = append(dst, ']')
 	}

@@ -4,7 +4,6 @@ package output
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -12,7 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unicode/utf8"
 )
 
 var sample = Alert{
@@ -52,22 +50,6 @@ func TestInternalMessagesHaveNoTagsAndABareOutput(t *testing.T) {
 	if got := string(f.Append(nil, &a)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-}
-
-func FuzzJSONString(f *testing.F) {
-	for _, s := range []string{"", "plain", "\x00\x1f\"\\\n", "\xff\xc3", "ü€\U0001F600"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		var back string
-		enc := AppendJSONString(nil, s)
-		if err := json.Unmarshal(enc, &back); err != nil {
-			t.Fatalf("%q: %v", enc, err)
-		}
-		if want := strings.ToValidUTF8(s, "\uFFFD"); utf8.ValidString(s) && back != want {
-			t.Errorf("%q came back as %q", s, back)
-		}
-	})
 }
 
 func BenchmarkJSONAlert(b *testing.B) {

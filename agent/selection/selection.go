@@ -116,8 +116,8 @@ func (r *Result) readCustomSet() {
 	var positive, negative []string
 	for _, name := range r.in.CustomSet {
 		switch {
-		case name == "" || name == "!":
-		case name[0] == '!':
+		case name == "":
+		case name[0] == '!': // "!" alone is an unknown name, not nothing
 			negative = append(negative, name[1:])
 		default:
 			positive = append(positive, name)

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/tiercel/tiercel/scap"
+)
+
+// dropsEvery bounds how often lost events are reported; the first loss, and
+// the first after a quiet time, is reported at once.
+const dropsEvery = 5 * time.Second
+
+// dropClassNames are the words for scap.DropClass.
+var dropClassNames = [scap.NumDropClasses]string{
+	scap.DropOther: "other", scap.DropCloneFork: "clone/fork", scap.DropExecve: "execve", scap.DropConnect: "connect",
+	scap.DropOpen: "open", scap.DropDirFile: "dir/file", scap.DropClose: "close", scap.DropProcExit: "process exit",
+}
+
+// dropReporter tells about lost events as they are lost.
+type dropReporter struct {
+	log      *zap.Logger
+	reported scap.Stats // counters at the last report
+	at       time.Time
+}
+
+// check reports what was lost since the last report, unless that was a moment
+// ago: then it waits until the next check.
+func (d *dropReporter) check(now time.Time, s *scap.Stats) {
+	if d.at.IsZero() || now.Sub(d.at) >= dropsEvery {
+		d.last(now, s)
+	}
+}
+
+// last reports what was lost since the last report, if anything.
+func (d *dropReporter) last(now time.Time, s *scap.Stats) {
+	drops := s.Drops() - d.reported.Drops()
+	truncated := s.Truncated - d.reported.Truncated
+	if drops == 0 && truncated == 0 {
+		return
+	}
+	since := "since the start"
+	if !d.at.IsZero() {
+		since = fmt.Sprintf("in the last %.1f s", now.Sub(d.at).Seconds())
+	}
+	if drops > 0 {
+		d.log.Warn(fmt.Sprintf("Lost %d of %d system call events %s (%s)%s; %d lost in all",
+			drops, s.Seen-d.reported.Seen, since, d.causes(s), d.classes(s), s.Drops()))
+	}
+	if truncated > 0 {
+		d.log.Warn(fmt.Sprintf("%d broken records in the rings %s were counted and not decoded", truncated, since))
+	}
+	d.reported, d.at = *s, now
+	d.reported.PerCPU = nil
+}
+
+// causes lists why events were lost, with what helps.
+func (d *dropReporter) causes(s *scap.Stats) string {
+	var parts []string
+	for _, c := range []struct {
+		n    uint64
+		what string
+	}{
+		{s.DropsRing - d.reported.DropsRing, "ring full: a larger buf_size_preset or fewer system calls help"},
+		{s.DropsPage - d.reported.DropsPage, "user memory not there"},
+		{s.DropsScratch - d.reported.DropsScratch, "scratch busy or event too big"},
+		{s.DropsRecursion - d.reported.DropsRecursion, "the kernel skipped the probe: it already ran on that CPU"},
+	} {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (d *dropReporter) classes(s *scap.Stats) string {
+	var parts []string
+	for i, name := range dropClassNames {
+		if n := s.DropsByClass[i] - d.reported.DropsByClass[i]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", name, n))
+		}
+	}
+	if parts == nil {
+		return ""
+	}
+	return ", by kind: " + strings.Join(parts, ", ")
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/tiercel/tiercel/drivers"
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/procfs"
+	"github.com/tiercel/tiercel/sinsp"
+	"github.com/tiercel/tiercel/sinsp/state"
+)
+
+// liveEngines are the values of engine.kind that watch this kernel, with the
+// words that the log has for them.
+var liveEngines = map[string]string{
+	drivers.Auto:      "the best probe that this kernel runs",
+	drivers.ModernBPF: "modern BPF probe",
+	drivers.BPF:       "legacy BPF probe",
+	drivers.Kmod:      "Kernel module",
+}
+
+// opening is the event source and the model of the host while they are made.
+// They are made beside the loading of the rules: the probe is attached first,
+// /proc is scanned while events already wait in the rings, and when both the
+// rules and the model are ready the first event is looked at. So nothing that
+// happens between the start and the first look is missed.
+type opening struct {
+	opened chan struct{} // closed when drv and err are final
+	primed chan struct{} // closed when engine is ready
+	early  scap.SyscallSet
+
+	drv       scap.Driver // nil without a driver
+	src       scap.Source
+	err       error
+	degraded  scap.Applied
+	engine    *state.Engine
+	primeErr  error
+	startOnce sync.Once
+	startErr  error
+	began     time.Time
+}
+
+// openEarly begins to open the event source when the run will need one.
+func (r *run) openEarly() (bool, error) {
+	if r.opts.DryRun || r.opts.Describe || r.opts.DescribeRule != "" || r.opts.Support || r.cfg.Engine.Kind == "replay" {
+		return false, nil
+	}
+	o := &opening{opened: make(chan struct{}), primed: make(chan struct{}), began: time.Now()}
+	r.opening = o
+	if r.cfg.Engine.Kind == "nodriver" {
+		r.log.Info("Opening 'syscall' source with no driver")
+		r.log.Warn("Enabled event source 'syscall' will be opened with no driver, no event will be produced")
+		o.src = newIdleSource()
+		o.engine = state.New(state.Options{})
+		close(o.opened)
+		close(o.primed)
+		return false, nil
+	}
+	r.log.Info(fmt.Sprintf("Opening 'syscall' source with %s.", liveEngines[r.cfg.Engine.Kind]))
+	r.log.Info(fmt.Sprintf("One ring buffer every '%d' CPUs.", r.cfg.Engine.CPUsPerBuffer))
+	if len(r.cfg.BaseSyscalls.CustomSet) == 0 && !r.cfg.BaseSyscalls.Repair {
+		if g, err := r.generation(); err == nil {
+			// Part of every selection with these settings: begin with it.
+			o.early = sinsp.StateSet(g).Union(sinsp.ProcessExit())
+		}
+	}
+	go o.open(r.Open, r.cfg.Engine.Kind, r.driverOptions())
+	go o.prime(r.stateOptions())
+	return false, nil
+}
+
+func (r *run) driverOptions() drivers.Options {
+	preset, dropFailed := r.cfg.Engine.ModernPreset, r.cfg.Engine.ModernFailed
+	if r.cfg.Engine.Kind == drivers.Kmod {
+		preset, dropFailed = r.cfg.Engine.KmodPreset, r.cfg.Engine.KmodDropFailed
+	}
+	o := drivers.Options{CPUsPerRing: int(r.cfg.Engine.CPUsPerBuffer), DropFailedCalls: dropFailed, Snaplen: int(r.cfg.Snaplen)}
+	if preset >= 1 && preset <= 10 {
+		o.RingBytes = 1 << 20 << (preset - 1)
+	}
+	return o
+}
+
+func (o *opening) open(open func(string, drivers.Options) (scap.Driver, error), kind string, opts drivers.Options) {
+	defer close(o.opened)
+	o.drv, o.err = open(kind, opts)
+	if o.err != nil {
+		o.drv = nil
+		return
+	}
+	o.src = o.drv
+	if o.early.IsEmpty() {
+		return
+	}
+	if o.degraded, o.err = o.drv.SetInterestingSyscalls(scap.Selection{Exit: o.early}); o.err != nil {
+		o.err = fmt.Errorf("select system calls: %w", o.err)
+		return
+	}
+	o.err = o.start()
+}
+
+// start lets events flow; only the first call does anything.
+func (o *opening) start() error {
+	o.startOnce.Do(func() {
+		if err := o.drv.Start(); err != nil {
+			o.startErr = fmt.Errorf("start %s: %w", o.drv.Name(), err)
+		}
+	})
+	return o.startErr
+}
+
+// prime fills the model from /proc. It waits for the driver: what starts after
+// the scan is told by events, so events have to be kept first.
+func (o *opening) prime(opts state.Options) {
+	defer close(o.primed)
+	o.engine = state.New(opts)
+	<-o.opened
+	if o.err == nil {
+		o.primeErr = o.engine.Prime()
+	}
+}
+
+func (o *opening) close() error {
+	<-o.opened
+	<-o.primed
+	if o.src == nil {
+		return nil
+	}
+	return o.src.Close()
+}
+
+func (r *run) stateOptions() state.Options {
+	root := r.HostRoot
+	if root == "" {
+		root = "/"
+	}
+	proc := filepath.Join(root, "proc")
+	host, _ := os.Hostname()
+	return state.Options{
+		Proc: procfs.New(root, procfs.Options{}),
+		Alive: func(pid int64) bool {
+			_, err := os.Lstat(proc + "/" + strconv.FormatInt(pid, 10))
+			return err == nil
+		},
+		LocalAddrs: localAddrs,
+		MaxThreads: int(r.cfg.ThreadTableSize),
+		BootTime:   scap.BootTime(), Hostname: host, HostRoot: r.HostRoot,
+		Accounts: state.AccountFiles(r.HostRoot),
+	}
+}
+
+func localAddrs() []netip.Addr {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var out []netip.Addr
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			out = append(out, p.Addr())
+		}
+	}
+	return out
+}
+
+// idleSource is the source of engine.kind nodriver: nothing ever comes.
+type idleSource struct{ closed chan struct{} }
+
+func newIdleSource() *idleSource { return &idleSource{make(chan struct{})} }
+
+// Next implements scap.Source.
+func (s *idleSource) Next(b *scap.Batch, wait time.Duration) error {
+	*b = scap.Batch{Events: b.Events[:0]}
+	select {
+	case <-s.closed:
+	case <-time.After(wait):
+	}
+	return nil
+}
+
+// Release implements scap.Source.
+func (s *idleSource) Release(*scap.Batch) {}
+
+// Close implements scap.Source.
+func (s *idleSource) Close() error {
+	close(s.closed)
+	return nil
+}

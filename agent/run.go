@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/tiercel/tiercel/agent/cmdline"
+	"github.com/tiercel/tiercel/agent/config"
+	"github.com/tiercel/tiercel/agent/output"
+	"github.com/tiercel/tiercel/agent/selection"
+	"github.com/tiercel/tiercel/drivers"
+	"github.com/tiercel/tiercel/rules"
+	"github.com/tiercel/tiercel/scap"
+)
+
+// System is the outside world of a run.
+type System struct {
+	Args    []string // without the program's name
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Env     func(string) (string, bool)
+	Signals <-chan os.Signal
+	Open    func(kind string, o drivers.Options) (scap.Driver, error)
+	// Search replaces the folders where a configuration is looked for.
+	Search []string
+	// HostRoot is where the host's /proc is found, "" for /.
+	HostRoot string
+}
+
+// Host is the System of a real run.
+func Host() *System {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1)
+	root := os.Getenv("HOST_ROOT")
+	return &System{
+		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Env: os.LookupEnv,
+		Signals: signals, Open: drivers.Open, HostRoot: root,
+	}
+}
+
+// run is one run of the agent.
+type run struct {
+	*System
+	opts *cmdline.Options
+	cfg  *config.Config
+	log  *zap.Logger
+
+	stderr  *output.Queue // everything for standard error goes through it
+	sources []string      // enabled event sources
+	opening *opening      // the driver, while it is being opened
+	set     *rules.Ruleset
+	sel     *selection.Result
+	alerts  *output.Queue
+	watch   *watcher
+}
+
+// step is one step of a run. It returns done when the run has nothing more to
+// do.
+type step struct {
+	name string
+	do   func(*run) (done bool, err error)
+}
+
+// steps are a run, in order. The order is interface: it decides which of
+// several options is honoured.
+var steps = []step{
+	{"help", (*run).help},
+	{"schemas", (*run).schemas},
+	{"ignored calls", (*run).listIgnored},
+	{"event list", (*run).listEvents},
+	{"configuration", (*run).loadConfig},
+	{"version", (*run).version},
+	{"page size", (*run).pageSize},
+	{"plugins", (*run).plugins},
+	{"field list", (*run).listFields},
+	{"event sources", (*run).chooseSources},
+	{"validation", (*run).validate},
+	{"driver", (*run).openEarly},
+	{"rules", (*run).loadRules},
+	{"support", (*run).support},
+	{"outputs", (*run).initOutputs},
+	{"pid file", (*run).writePid},
+	{"system calls", (*run).selectCalls},
+	{"events", (*run).watchEvents},
+}
+
+// textError is an error that is printed as it is, without "Error: ".
+type textError struct{ text string }
+
+// Error implements error.
+func (e *textError) Error() string { return e.text }
+
+// exitError ends the run with a status of its own.
+type exitError struct {
+	err    error
+	status int
+}
+
+// Error implements error.
+func (e *exitError) Error() string { return e.err.Error() }
+
+// messagef makes an error whose text tools match on, capital letter included.
+func messagef(format string, args ...any) error { return fmt.Errorf(format, args...) }
+
+// stderrTimeout bounds the wait for a reader of standard error at the end.
+const stderrTimeout = time.Second
+
+// Main runs the agent once and returns the exit status.
+func Main(sys *System) int {
+	r := &run{System: sys, log: zap.NewNop()}
+	r.stderr = output.NewQueue(sys.Stderr, 4096, false)
+	err := r.steps()
+	err = errors.Join(err, r.tearDown())
+	status := 0
+	if err != nil {
+		status = r.report(err)
+	}
+	r.stderr.Close(nil, stderrTimeout)
+	return status
+}
+
+func (r *run) report(err error) (status int) {
+	var plain *textError
+	if errors.As(err, &plain) {
+		r.notice(plain.text)
+	} else {
+		r.notice("Error: " + err.Error())
+	}
+	var e *exitError
+	if errors.As(err, &e) {
+		return e.status
+	}
+	return 1
+}
+
+func (r *run) steps() error {
+	opts, err := cmdline.Parse(r.Args)
+	if err != nil {
+		return err
+	}
+	r.opts = opts
+	for _, w := range opts.Warnings {
+		r.notice(w)
+	}
+	if _, err := r.configSource().Find(); err != nil {
+		return err // a missing -c file fails even together with --help
+	}
+	for _, s := range steps {
+		if done, err := s.do(r); done || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) configSource() *config.Source {
+	return &config.Source{File: r.opts.ConfigFile, Overrides: r.opts.Overrides, Env: r.Env, Search: r.Search}
+}
+
+// notice prints a line on standard error, past the log.
+func (r *run) notice(text string) { r.stderr.Offer([]byte(strings.TrimRight(text, "\n"))) }
+
+// tearDown ends what the steps began, in reverse order.
+func (r *run) tearDown() error {
+	var errs []error
+	var stats scap.Stats
+	if r.watch != nil {
+		stats = r.watch.finalStats()
+	}
+	if r.opening != nil {
+		errs = append(errs, r.opening.close())
+	}
+	if r.alerts != nil {
+		r.closeOutputs(&stats)
+	}
+	return errors.Join(errs...)
+}
+
+// logWriter brings log lines to standard error through the queue, so that a
+// blocked terminal cannot hold the event loop.
+type logWriter struct{ q *output.Queue }
+
+// Write implements io.Writer.
+func (w logWriter) Write(p []byte) (int, error) {
+	line := p
+	if n := len(line); n > 0 && line[n-1] == '\n' {
+		line = line[:n-1]
+	}
+	w.q.Offer(line)
+	return len(p), nil
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tiercel/tiercel/agent/selection"
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/sinsp"
+	"github.com/tiercel/tiercel/sinsp/evtset"
+)
+
+// selectCalls decides which system calls are collected, says so, and tells the
+// driver. A dry run ends here.
+func (r *run) selectCalls() (bool, error) {
+	if err := r.cfg.CheckMetrics(); err != nil {
+		return true, err
+	}
+	in, err := r.selectionInput()
+	if err != nil {
+		return true, err
+	}
+	r.sel = selection.Compute(in)
+	for _, l := range r.sel.Lines {
+		switch l.Level {
+		case selection.Debug:
+			r.log.Debug(l.Text)
+		case selection.Info:
+			r.log.Info(l.Text)
+		case selection.Warning:
+			r.log.Warn(l.Text)
+		}
+	}
+	for _, n := range r.sel.Notices {
+		r.notice(n)
+	}
+	if _, live := liveEngines[r.cfg.Engine.Kind]; live {
+		if err := r.cfg.CheckBuffers(); err != nil {
+			return true, err
+		}
+		o := r.driverOptions()
+		r.log.Info(fmt.Sprintf("The chosen syscall buffer dimension is: %d bytes (%d MBs)", o.RingBytes, o.RingBytes>>20))
+	}
+	if r.opts.DryRun {
+		return true, nil
+	}
+	return false, r.applySelection()
+}
+
+func (r *run) selectionInput() (selection.Input, error) {
+	in := selection.Input{
+		CustomSet: r.cfg.BaseSyscalls.CustomSet, Repair: r.cfg.BaseSyscalls.Repair, All: r.cfg.BaseSyscalls.All,
+	}
+	var err error
+	if in.State, err = r.generation(); err != nil {
+		return in, err
+	}
+	for _, rule := range r.set.Enabled() {
+		if rule.Source != SourceSyscall {
+			continue
+		}
+		s := selection.Rule{Name: rule.Name, Syscalls: rule.Syscalls}
+		if rule.Tree != nil {
+			if a, err := evtset.Analyze(rule.Tree); err == nil {
+				s.Enter = a.Enter
+			}
+		}
+		in.Rules = append(in.Rules, s)
+	}
+	return in, nil
+}
+
+func (r *run) generation() (sinsp.Generation, error) {
+	return sinsp.ParseGeneration(r.cfg.BaseSyscalls.StateSet)
+}
+
+// applySelection tells the driver, once it is open.
+func (r *run) applySelection() error {
+	if r.opening == nil {
+		return nil
+	}
+	<-r.opening.opened
+	if r.opening.err != nil {
+		return r.opening.err
+	}
+	if r.opening.drv == nil {
+		return nil
+	}
+	applied, err := r.opening.drv.SetInterestingSyscalls(r.sel.Selection)
+	if err != nil {
+		return fmt.Errorf("select system calls: %w", err)
+	}
+	r.logDegraded(applied)
+	if err := r.opening.start(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// logDegraded names the calls that arrive without their parameters.
+func (r *run) logDegraded(a scap.Applied) {
+	if len(a.Degraded) == 0 {
+		return
+	}
+	var parts []string
+	for _, d := range a.Degraded {
+		parts = append(parts, fmt.Sprintf("%s (%v)", d.Syscall, d.Reason))
+	}
+	r.log.Warn("The kernel refused the program of these calls; they are reported without their parameters: " + strings.Join(parts, ", "))
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tiercel/tiercel/rules"
+	"github.com/tiercel/tiercel/scap"
+)
+
+// closeOutputs writes what still waits, then the report of the run.
+func (r *run) closeOutputs(stats *scap.Stats) {
+	timeout := time.Duration(r.cfg.OutputTimeoutMS) * time.Millisecond
+	if n := r.alerts.Close([]byte(r.summary(stats)), timeout); n > 0 {
+		r.log.Warn(fmt.Sprintf("output channels still blocked, discarding all remaining notifications (%d)", n))
+	}
+	if n := r.alerts.Dropped(); n > 0 {
+		r.log.Warn(fmt.Sprintf("%d alerts were lost because standard output was too slow (outputs_queue.capacity)", n))
+	}
+	if n, err := r.alerts.Failed(); n > 0 {
+		r.log.Error(fmt.Sprintf("stdout: %d writes failed, the last one with: %v", n, err))
+	}
+	if r.opts.Verbose && r.watch != nil {
+		r.notice(fmt.Sprintf("Driver Events:%d\nDriver Drops:%d", stats.Seen, stats.Drops()))
+		s := time.Since(r.watch.start).Seconds()
+		r.notice(fmt.Sprintf("(%s) Elapsed time: %.3f, Captured Events: %d, %.2f eps", SourceSyscall, s, r.watch.events, float64(r.watch.events)/s))
+	}
+}
+
+// summary is the report of a run: the lines that tools know, then what became
+// of the events.
+func (r *run) summary(stats *scap.Stats) string {
+	var b strings.Builder
+	if r.watch == nil {
+		return "Events detected: 0\nRule counts by severity:\nTriggered rules by rule name:\n"
+	}
+	w := r.watch
+	fmt.Fprintf(&b, "Events detected: %d\nRule counts by severity:\n", w.detected)
+	var bySeverity [len(severities)]uint64
+	for rule, n := range w.matcher.Matches {
+		bySeverity[rule.Priority] += n
+	}
+	for i, n := range bySeverity {
+		if n > 0 {
+			fmt.Fprintf(&b, "   %s: %d\n", severities[i], n)
+		}
+	}
+	b.WriteString("Triggered rules by rule name:\n")
+	for rule, n := range w.matcher.Matches {
+		if n > 0 {
+			fmt.Fprintf(&b, "   %s: %d\n", rule.Name, n)
+		}
+	}
+	fmt.Fprintf(&b, "System call events:\n   looked at: %d\n", w.events)
+	if w.drv != nil {
+		fmt.Fprintf(&b, "   collected: %d\n   lost: %d\n", stats.Delivered, stats.Drops())
+	}
+	return b.String()
+}
+
+// severities are the names of priorities in the report.
+var severities = [...]string{
+	rules.Emergency: "EMERGENCY", rules.Alert: "ALERT", rules.Critical: "CRITICAL", rules.Error: "ERROR",
+	rules.Warning: "WARNING", rules.Notice: "NOTICE", rules.Informational: "INFO", rules.Debug: "DEBUG",
+}

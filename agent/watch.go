@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/tiercel/tiercel/agent/log"
+	"github.com/tiercel/tiercel/agent/output"
+	"github.com/tiercel/tiercel/rules"
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/sinsp/state"
+)
+
+const (
+	// readWait is how long one read waits for events; a signal is noticed
+	// after that at the latest.
+	readWait = 100 * time.Millisecond
+	// tickEvery is the pace of everything that is not an event.
+	tickEvery = 100 * time.Millisecond
+)
+
+// watcher is the event loop. One goroutine owns it and all that it reaches
+// except the queues.
+type watcher struct {
+	src     scap.Source
+	drv     scap.Driver // nil: no counters
+	engine  *state.Engine
+	matcher *rules.Matcher
+	maker   *alertMaker
+	alerts  *output.Queue
+	log     *zap.Logger
+	signals <-chan os.Signal
+
+	start    time.Time
+	deadline time.Time // zero: none
+	limitNS  uint64    // of event time; 0: none
+	firstTS  uint64    // event time of the first and the last event
+	lastTS   uint64
+	lastTick time.Time
+	drops    dropReporter
+	batch    scap.Batch
+
+	events   uint64 // looked at
+	detected uint64 // alerts made
+	lost     bool   // the full queue has been reported
+	blocked  bool   // the blocked output has been reported
+	stats    scap.Stats
+}
+
+// watchEvents runs the event loop until something ends it.
+func (r *run) watchEvents() (bool, error) {
+	if r.cfg.Engine.Kind == "replay" {
+		return true, r.replay()
+	}
+	o := r.opening
+	mode := rules.MatchFirst
+	if r.cfg.RuleMatching == "all" {
+		mode = rules.MatchAll
+	}
+	matcher, err := r.set.Compile(mode)
+	if err != nil {
+		return true, err
+	}
+	maker, err := r.newAlertMaker(r.catalog())
+	if err != nil {
+		return true, err
+	}
+	<-o.primed
+	if o.primeErr != nil {
+		r.log.Warn(fmt.Sprintf("The scan of /proc is not complete: %v; what it missed is looked up when it is needed", o.primeErr))
+	}
+	r.logDegraded(o.degraded)
+	w := &watcher{
+		src: o.src, drv: o.drv, engine: o.engine, matcher: matcher, maker: maker,
+		alerts: r.alerts, log: r.log, signals: r.Signals, start: time.Now(),
+	}
+	w.drops.log = r.log
+	if r.opts.MaxSeconds > 0 {
+		w.deadline = w.start.Add(time.Duration(r.opts.MaxSeconds) * time.Second)
+		w.limitNS = uint64(r.opts.MaxSeconds) * uint64(time.Second)
+	}
+	r.watch = w
+	r.log.Info(fmt.Sprintf("Watching: %d rules, %d system calls, %d threads known, ready after %d ms",
+		len(matcher.Rules()), len(r.sel.Selection.Exit.Names()), o.engine.NumThreads(), time.Since(o.began).Milliseconds()))
+	settleMemory(r.cfg.MemoryLimitBytes)
+	return true, w.loop()
+}
+
+// replay answers for engine.kind replay.
+func (r *run) replay() error {
+	file := r.cfg.Engine.CaptureFile
+	f, err := os.Open(file)
+	if err != nil {
+		reason := err
+		var e syscall.Errno
+		if errors.As(err, &e) {
+			reason = errors.New(errnoText(e))
+		}
+		return messagef("Could not open trace filename %s for reading: %v", file, reason)
+	}
+	f.Close()
+	return fmt.Errorf("engine.kind 'replay': this release cannot read capture files; use --driver auto to watch this host")
+}
+
+// loop reads events until the source ends, a signal comes, or time is up.
+func (w *watcher) loop() error {
+	w.lastTick = time.Now()
+	for {
+		err := w.src.Next(&w.batch, readWait)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("read events: %w", err)
+		}
+		w.handle()
+		w.src.Release(&w.batch)
+		if err != nil || w.tick() {
+			return nil
+		}
+	}
+}
+
+// handle looks at every event of the batch.
+func (w *watcher) handle() {
+	if n := len(w.batch.Events); n > 0 {
+		w.lastTS = w.batch.Events[n-1].Timestamp()
+		if w.firstTS == 0 {
+			w.firstTS = w.batch.Events[0].Timestamp()
+		}
+	}
+	for i := range w.batch.Events {
+		ev := w.engine.Process(&w.batch.Events[i])
+		w.events++
+		for _, rule := range w.matcher.Match(ev) {
+			w.detected++
+			if !w.alerts.Offer(w.maker.make(ev, rule)) {
+				w.queueFull()
+			}
+		}
+	}
+}
+
+func (w *watcher) queueFull() {
+	if !w.lost {
+		w.lost = true
+		w.log.Error("Outputs queue out of memory. Drop event and continue on ...")
+	}
+}
+
+// tick does what does not belong to an event; it reports whether to end.
+func (w *watcher) tick() (end bool) {
+	for done := false; !done; {
+		select {
+		case s := <-w.signals:
+			if w.signal(s) {
+				return true
+			}
+		default:
+			done = true
+		}
+	}
+	if w.limitNS > 0 && w.lastTS-w.firstTS > w.limitNS {
+		return true
+	}
+	now := time.Now()
+	if !w.deadline.IsZero() && !now.Before(w.deadline) {
+		return true
+	}
+	if now.Sub(w.lastTick) >= tickEvery {
+		w.lastTick = now
+		w.housekeeping(now)
+	}
+	return false
+}
+
+// signal acts on a signal and reports whether to end.
+func (w *watcher) signal(s os.Signal) bool {
+	switch s {
+	case syscall.SIGUSR1:
+		w.log.Info("SIGUSR1 received, reopening outputs...")
+	case syscall.SIGHUP:
+		w.log.Warn("SIGHUP received: this release cannot reload; restart it to apply changes")
+	default:
+		w.log.Info("SIGINT received, exiting...")
+		return true
+	}
+	return false
+}
+
+func (w *watcher) housekeeping(now time.Time) {
+	if w.drv != nil && w.drv.Stats(&w.stats) == nil {
+		w.drops.check(now, &w.stats)
+	}
+	late := w.alerts.BlockedFor(now) > outputTimeout
+	if late && !w.blocked {
+		w.log.Log(log.Critical, `"stdout" output timeout, all output channels are blocked`)
+	}
+	w.blocked = late
+}
+
+// outputTimeout is when a write counts as blocked.
+const outputTimeout = 2 * time.Second
+
+// finalStats reads the counters a last time, before the driver is closed.
+func (w *watcher) finalStats() scap.Stats {
+	if w.drv != nil {
+		if err := w.drv.Stats(&w.stats); err == nil {
+			w.drops.last(time.Now(), &w.stats)
+		}
+	}
+	return w.stats
+}
+
+// settleMemory makes the heap small after the start. Loading rules makes much
+// garbage once; the event loop makes next to none, so a collection is rare and
+// a low growth factor costs nothing while it halves the room for garbage.
+// GOGC and GOMEMLIMIT in the environment keep their say.
+func settleMemory(limit uint64) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+	if limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(limit))
+	}
+	go debug.FreeOSMemory() // a collection, and the pages go back
+}
+
+func errnoText(e syscall.Errno) string {
+	switch e {
+	case syscall.ENOENT:
+		return "No such file or directory"
+	case syscall.EACCES:
+		return "Permission denied"
+	}
+	return e.Error()
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package drivers opens the kernel driver that was asked for, or the best one
+// that this kernel can run.
+package drivers
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tiercel/tiercel/scap"
+)
+
+// Kinds of drivers.
+const (
+	Auto      = "auto"
+	ModernBPF = "modern_bpf"
+	BPF       = "bpf"
+	Kmod      = "kmod"
+)
+
+// Options are what all drivers understand.
+type Options struct {
+	RingBytes       int  // of one ring; 0: the driver's default
+	CPUsPerRing     int  // CPUs that share a ring; 0: one ring for all
+	DropFailedCalls bool // do not collect calls that failed
+	Snaplen         int  // bytes kept of buffers; 0: the driver's default
+}
+
+// ErrNotBuilt is what a driver returns that this release does not contain.
+var ErrNotBuilt = errors.New("driver not in this release")
+
+// opener opens one driver.
+type opener func(Options) (scap.Driver, error)
+
+// byKind is the table of drivers; autoOrder the order in which auto tries
+// them: the one that needs least from the host first.
+var (
+	byKind = map[string]opener{
+		ModernBPF: openModernBPF,
+		BPF:       missing(BPF, "the legacy eBPF probe"),
+		Kmod:      missing(Kmod, "the kernel module"),
+	}
+	autoOrder = []string{ModernBPF}
+)
+
+// missing answers for a driver that cannot run yet.
+func missing(kind, what string) opener {
+	return func(Options) (scap.Driver, error) {
+		return nil, fmt.Errorf("open %s: %s cannot run in this release (%w); use --driver modern_bpf, which needs a kernel with BTF (5.10 or newer)",
+			kind, what, ErrNotBuilt)
+	}
+}
+
+// Open opens a driver by kind. Its errors say what is missing and what to do.
+// The caller closes the driver.
+func Open(kind string, o Options) (scap.Driver, error) {
+	if kind == Auto {
+		return openFirst(autoOrder, o)
+	}
+	open := byKind[kind]
+	if open == nil {
+		return nil, fmt.Errorf("open driver %q: there is no such driver; use auto, modern_bpf, bpf or kmod", kind)
+	}
+	return open(o)
+}
+
+// openFirst opens the first driver that this kernel runs.
+func openFirst(kinds []string, o Options) (scap.Driver, error) {
+	var errs []error
+	for _, k := range kinds {
+		d, err := byKind[k](o)
+		if err == nil {
+			return d, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
