@@ -3370,7 +3370,7 @@ var Events = [454]EventInfo{
 	},
 	{
 		Code: EvTracerX, Enum: "PPME_TRACER_X", Name: "NA",
-		Category: CatUnknown, Class: ClassNone, Dir: Exit, Flags: 0,
+		Category: CatUnknown, Class: ClassNone, Dir: Exit, Flags: EFUnused,
 		Status: StatusUnused, FDParam: -1,
 		Params: []ParamInfo{
 			{Name: "id", Type: PTInt64, Format: PFDec, DirFD: -1},

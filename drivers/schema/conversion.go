@@ -11,7 +11,7 @@ import (
 // readConversions reads how kernel numbers become portable ones. It runs after
 // the flag tables, whose names it uses.
 func (s *Schema) readConversions(top node) error {
-	m, err := top.fields("hand", "generated")
+	m, err := top.fields("hand generated", "")
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (s *Schema) readConversions(top node) error {
 }
 
 func (s *Schema) readConversion(e entry) (*Conversion, error) {
-	m, err := e.value.fields("table", "enum", "values")
+	m, err := e.value.fields("table values", "enum")
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (t *Table) value(name string) (uint32, bool) {
 // readKernelValues reads a number, a list of numbers, or one by architecture.
 func readKernelValues(n node, portable uint32) ([]KernelValue, error) {
 	if n.Kind == yaml.MappingNode {
-		m, err := n.fields(string(AMD64), string(ARM64))
+		m, err := n.fields("", keys(AMD64+" "+ARM64))
 		if err != nil {
 			return nil, err
 		}

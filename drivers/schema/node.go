@@ -62,18 +62,30 @@ func (n node) entries() ([]entry, error) {
 	return out, nil
 }
 
-// fields returns the values of a mapping that may have only the known keys.
-func (n node) fields(known ...string) (map[string]node, error) {
+// keys is a list of keys of a mapping, separated by blanks.
+type keys string
+
+func (k keys) list() []string { return strings.Fields(string(k)) }
+
+// fields returns the values of a mapping that must have some keys and may have
+// others.
+func (n node) fields(required, optional keys) (map[string]node, error) {
 	es, err := n.entries()
 	if err != nil {
 		return nil, err
 	}
+	known := append(required.list(), optional.list()...)
 	m := make(map[string]node, len(es))
 	for _, e := range es {
 		if !slices.Contains(known, e.key) {
 			return nil, e.value.errorf("unknown key %q (known: %s)", e.key, strings.Join(known, ", "))
 		}
 		m[e.key] = e.value
+	}
+	for _, k := range required.list() {
+		if _, ok := m[k]; !ok {
+			return nil, n.errorf("the entry has no %s", k)
+		}
 	}
 	return m, nil
 }

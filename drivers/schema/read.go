@@ -62,7 +62,7 @@ func (s *Schema) readTables(top node) error {
 		return err
 	}
 	for _, e := range es {
-		m, err := e.value.fields("var", "const", "strip", "verbatim", "enum", "values", "internal")
+		m, err := e.value.fields("values", "var const strip verbatim enum internal")
 		if err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func (s *Schema) readDynamic(top node) error {
 
 // readGeneric reads the calls that have no event of their own.
 func (s *Schema) readGeneric(top node) error {
-	m, err := top.fields("reserved", "generic")
+	m, err := top.fields("reserved generic", "")
 	if err != nil {
 		return err
 	}
@@ -173,16 +173,12 @@ func (s *Schema) addCall(c *Call) error {
 }
 
 func readCall(e entry) (*Call, error) {
-	m, err := e.value.fields("sc", string(AMD64), string(ARM64), "ia32", "sampling", "drops")
+	m, err := e.value.fields("sc", keys(AMD64+" "+ARM64+" ia32 sampling drops"))
 	if err != nil {
 		return nil, err
 	}
 	c := &Call{Pos: e.value.pos(), Name: e.key, Number: map[Arch]int{}}
-	sc, ok := m["sc"]
-	if !ok {
-		return nil, c.Errorf("call %s has no sc", c.Name)
-	}
-	code, err := sc.number(1, maxCode)
+	code, err := m["sc"].number(1, maxCode)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +219,7 @@ func (s *Schema) readSets(top node) error {
 		return err
 	}
 	for _, e := range es {
-		m, err := e.value.fields("doc", "calls")
+		m, err := e.value.fields("doc calls", "")
 		if err != nil {
 			return err
 		}
@@ -240,16 +236,11 @@ func (s *Schema) readSets(top node) error {
 }
 
 func (s *Schema) readEvent(n node) error {
-	m, err := n.fields("event", "code", "name", "category", "class", "status", "flags", "calls", "enter", "exit")
+	m, err := n.fields("event code name category", "class status flags calls enter exit")
 	if err != nil {
 		return err
 	}
 	ev := &Event{Pos: n.pos(), Class: "syscall", Status: StatusDriver}
-	for _, key := range []string{"event", "code", "name", "category"} {
-		if _, ok := m[key]; !ok {
-			return n.errorf("the entry has no %s", key)
-		}
-	}
 	if ev.Enum, err = m["event"].text(); err != nil {
 		return err
 	}
@@ -354,7 +345,7 @@ func readHalf(ev *Event, i int, n node) (*Half, error) {
 		return h, nil
 	}
 	h.Pos = n.pos()
-	m, err := n.fields("status", "flags", "fd", "filler", "parts", "params")
+	m, err := n.fields("", "status flags fd filler parts params")
 	if err != nil {
 		return nil, err
 	}
@@ -403,8 +394,12 @@ func readHalf(ev *Event, i int, n node) (*Half, error) {
 	return h, nil
 }
 
-// defaultFlags are the event's own; old versions are marked as such.
+// defaultFlags are the event's own; old versions and empty codes are marked as
+// such.
 func defaultFlags(ev *Event, status string) []string {
+	if status == StatusUnused {
+		return []string{"unused"}
+	}
 	if strings.HasPrefix(status, StatusLegacy) {
 		return append(append([]string{}, ev.Flags...), "old_version")
 	}
@@ -412,7 +407,7 @@ func defaultFlags(ev *Event, status string) []string {
 }
 
 func readParam(n node) (*Param, error) {
-	m, err := n.fields("name", "type", "format", "table", "dirfd", "from")
+	m, err := n.fields("name type", "format table dirfd from")
 	if err != nil {
 		return nil, err
 	}
@@ -423,9 +418,7 @@ func readParam(n node) (*Param, error) {
 			return nil, err
 		}
 	}
-	if p.Name = word["name"]; p.Name == "" {
-		return nil, n.errorf("the parameter has no name")
-	}
+	p.Name = word["name"]
 	if p.Type = typeByName(word["type"]); p.Type == nil {
 		return nil, n.errorf("parameter %s: unknown type %q", p.Name, word["type"])
 	}

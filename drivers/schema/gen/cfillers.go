@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -118,22 +119,19 @@ func cConversions(s *schema.Schema) ([]byte, error) {
 	return f.done()
 }
 
-// cBits gathers the bits that move by the same distance into one expression.
-func cBits(f *cFile, c *schema.Conversion) {
-	type move struct {
-		arch  schema.Arch
-		shift int // to the left
-		mask  uint32
-	}
+// move is a group of bits that go from the kernel's places to the portable
+// ones by the same distance, to the left where it is positive.
+type move struct {
+	arch  schema.Arch
+	shift int
+	mask  uint32
+}
+
+// bitMoves groups the bits of a conversion by distance.
+func bitMoves(c *schema.Conversion) []move {
 	var moves []move
 	for _, v := range c.Values {
-		shift := 0
-		for k := v.Kernel; k < v.Portable; k <<= 1 {
-			shift++
-		}
-		for k := v.Kernel; k > v.Portable; k >>= 1 {
-			shift--
-		}
+		shift := bits.TrailingZeros32(v.Portable) - bits.TrailingZeros32(v.Kernel)
 		i := slices.IndexFunc(moves, func(m move) bool { return m.shift == shift && m.arch == v.Arch })
 		if i < 0 {
 			i = len(moves)
@@ -142,8 +140,12 @@ func cBits(f *cFile, c *schema.Conversion) {
 		moves[i].mask |= v.Kernel
 	}
 	slices.SortFunc(moves, func(a, b move) int { return cmp.Or(cmp.Compare(a.arch, b.arch), cmp.Compare(a.shift, b.shift)) })
+	return moves
+}
+
+func cBits(f *cFile, c *schema.Conversion) {
 	f.p("\tu32 f = 0;\n")
-	for _, m := range moves {
+	for _, m := range bitMoves(c) {
 		expr := fmt.Sprintf("v & %#xu", m.mask)
 		switch {
 		case m.shift > 0:
@@ -156,12 +158,15 @@ func cBits(f *cFile, c *schema.Conversion) {
 	f.p("\treturn f;")
 }
 
-// cEnum writes one test for each run of values that keep their distance.
-func cEnum(f *cFile, c *schema.Conversion) {
-	type run struct {
-		arch             schema.Arch
-		first, last, out uint32
-	}
+// run is a range of kernel values whose portable values start at out and rise
+// with them.
+type run struct {
+	arch             schema.Arch
+	first, last, out uint32
+}
+
+// enumRuns groups the values of a conversion into runs of neighbours.
+func enumRuns(c *schema.Conversion) []run {
 	values := slices.Clone(c.Values)
 	slices.SortFunc(values, func(a, b schema.KernelValue) int {
 		return cmp.Or(cmp.Compare(a.Arch, b.Arch), cmp.Compare(a.Kernel, b.Kernel))
@@ -177,20 +182,26 @@ func cEnum(f *cFile, c *schema.Conversion) {
 		}
 		runs = append(runs, run{v.Arch, v.Kernel, v.Kernel, v.Portable})
 	}
+	return runs
+}
+
+// cEnum writes one test for each run. A switch would become a lookup table,
+// which an eBPF object would need a map for.
+func cEnum(f *cFile, c *schema.Conversion) {
 	f.p("\tu32 k = v;\n")
-	for _, r := range runs {
+	for _, r := range enumRuns(c) {
 		cGuard(f, r.arch, func() {
 			switch {
 			case r.first == r.last:
 				f.p("\tif (k == %d)", r.first)
 				f.p("\t\treturn %d;", r.out)
+				return
 			case r.first == 0:
 				f.p("\tif (k <= %d)", r.last)
-				f.p("\t\treturn %s;", distance(r.first, r.out))
 			default:
 				f.p("\tif (k >= %d && k <= %d)", r.first, r.last)
-				f.p("\t\treturn %s;", distance(r.first, r.out))
 			}
+			f.p("\t\treturn %s;", distance(r.first, r.out))
 		})
 	}
 	unknown := uint32(0)
