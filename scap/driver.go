@@ -8,9 +8,13 @@ import "time"
 //
 // Next fills b with the next events in the order of their timestamps and waits
 // at most wait for the first of them; an empty batch and a nil error mean that
-// nothing came. io.EOF ends a source that has an end. The events of a batch
-// borrow the source's memory until Release, which must come before the
-// following Next.
+// nothing came. io.EOF ends a source that has an end, and one that was closed.
+// The events of a batch borrow the source's memory until Release, which must
+// come before the following Next.
+//
+// Next and Release belong to one goroutine. Close may be called from any, once
+// or more; a Next that waits returns, and a batch that is out stays readable
+// until its Release.
 type Source interface {
 	Next(b *Batch, wait time.Duration) error
 	Release(b *Batch)

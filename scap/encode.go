@@ -23,7 +23,7 @@ func AppendLargeEvent(dst []byte, t EventType, ts uint64, tid int64, params ...[
 
 func appendEvent(dst []byte, t EventType, ts uint64, tid int64, width int, limit uint64, params [][]byte) ([]byte, error) {
 	if len(params) > MaxParams {
-		return dst, fmt.Errorf("encode event %d: %d parameters, at most %d fit", t, len(params), MaxParams)
+		return dst, fmt.Errorf("encode event %d: %d parameters, an event has at most %d", t, len(params), MaxParams)
 	}
 	total := uint64(HeaderSize + width*len(params))
 	for i, p := range params {

@@ -15,14 +15,15 @@ import (
 // follows (u16 each, u32 each for large events), then the payload.
 const HeaderSize = 26
 
-// MaxParams is the most parameters that an event can have.
+// MaxParams is how many parameters of an event can be asked for: as many as
+// the largest event of the tables has, as a test holds. A capture of a newer
+// version may carry more; they are passed over.
 const MaxParams = 32
 
 // Errors of the codec. A consumer counts them; none is fatal to a stream.
 var (
-	ErrTruncated   = errors.New("event truncated")
-	ErrBadEvent    = errors.New("event malformed")
-	ErrUnknownType = errors.New("unknown event type")
+	ErrTruncated = errors.New("event truncated") // fewer bytes than the header says
+	ErrBadEvent  = errors.New("event malformed") // counts and lengths that contradict each other
 )
 
 // Event is a view over the bytes of one event. It borrows those bytes: an
@@ -39,13 +40,17 @@ type Event struct {
 
 // Decode makes e a view over the event that starts at b[0]. The bytes behind
 // the event's own length are ignored. A type that the tables lack is accepted
-// (its parameters are counted from the header); Info is nil then.
+// (its parameters are counted from the header); Info is nil then. After an
+// error (ErrTruncated, ErrBadEvent) e is empty.
 func (e *Event) Decode(b []byte) error { return e.decode(b, 2) }
 
 // DecodeLarge is Decode for the large event layout with 32-bit lengths.
 func (e *Event) DecodeLarge(b []byte) error { return e.decode(b, 4) }
 
 func (e *Event) decode(b []byte, width uint32) error {
+	// An event that could not be decoded has no parameters: what is left of
+	// the one before must not be mixed with the offsets of this one.
+	e.raw, e.nparams, e.typ = nil, 0, 0
 	if len(b) < HeaderSize {
 		return ErrTruncated
 	}
@@ -54,12 +59,13 @@ func (e *Event) decode(b []byte, width uint32) error {
 	if uint64(total) > uint64(len(b)) {
 		return ErrTruncated
 	}
-	if n > MaxParams || total < HeaderSize+n*width {
+	if uint64(total) < HeaderSize+uint64(n)*uint64(width) {
 		return ErrBadEvent
 	}
-	b = b[:total]
+	b = b[:total:total] // an append to what is borrowed must not write behind it
 	pos := HeaderSize + n*width
-	for i := uint32(0); i < n; i++ {
+	n = min(n, MaxParams)
+	for i := range n {
 		e.off[i] = pos
 		var l uint32
 		if width == 2 {
@@ -83,10 +89,20 @@ func (e *Event) decode(b []byte, width uint32) error {
 func (e *Event) Raw() []byte { return e.raw }
 
 // Timestamp returns the event's time in nanoseconds since the epoch.
-func (e *Event) Timestamp() uint64 { return binary.LittleEndian.Uint64(e.raw) }
+func (e *Event) Timestamp() uint64 {
+	if len(e.raw) < HeaderSize {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(e.raw)
+}
 
 // TID returns the id of the thread that made the event.
-func (e *Event) TID() int64 { return int64(binary.LittleEndian.Uint64(e.raw[8:])) }
+func (e *Event) TID() int64 {
+	if len(e.raw) < HeaderSize {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint64(e.raw[8:]))
+}
 
 // Type returns the event's type.
 func (e *Event) Type() EventType { return e.typ }

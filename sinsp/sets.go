@@ -65,9 +65,9 @@ func (g Generation) of(name string, now scap.SyscallSet) scap.SyscallSet {
 }
 
 // StateSet returns the calls that the model of the host needs: those whose
-// event, in any version, changes it, and the two that only set limits.
+// event, in any version, changes it, and those that no sampling may drop.
 func StateSet(g Generation) scap.SyscallSet {
-	s := scap.NewSyscallSet(scap.SCPrlimit64, scap.SCSetrlimit)
+	s := scap.NeverSampled
 	for i := firstOwnEvent; i < len(scap.Events); i++ {
 		e := &scap.Events[i]
 		if e.Flags&scap.EFModifiesState != 0 && e.Class&(scap.ClassSyscall|scap.ClassTracepoint) != 0 {
@@ -102,12 +102,7 @@ func SysSet(g Generation) scap.SyscallSet {
 func DefaultExcluded(g Generation) scap.SyscallSet { return IOSet().Minus(StateSet(g)) }
 
 // RepairAlways returns the calls without which processes cannot be followed.
-func RepairAlways() scap.SyscallSet {
-	return scap.NewSyscallSet(scap.SCClone, scap.SCClone3, scap.SCFork, scap.SCVfork, scap.SCExecve, scap.SCExecveat,
-		scap.SCFchdir, scap.SCChdir, scap.SCChroot, scap.SCCapset, scap.SCSetgid, scap.SCSetgid32, scap.SCSetpgid,
-		scap.SCSetresgid, scap.SCSetresgid32, scap.SCSetresuid, scap.SCSetresuid32, scap.SCSetsid,
-		scap.SCSetuid, scap.SCSetuid32, scap.SCPrctl, scap.SCSchedProcessExit)
-}
+func RepairAlways() scap.SyscallSet { return scap.RepairAlways }
 
 // Repair returns s and the calls that keep the model sound for just the calls
 // of s. It is a single pass: what it adds needs nothing more. It does not
