@@ -96,11 +96,11 @@ func containerOfPath(path string) (string, ContainerType) {
 			return id, l.typ
 		}
 	}
-	if id := lxcName(path); id != "" {
-		return id, ContainerLXC
-	}
 	if id := libvirtName(path); id != "" {
 		return id, ContainerLibvirtLXC
+	}
+	if id := lxcName(path); id != "" {
+		return id, ContainerLXC
 	}
 	if id := bpmName(path); id != "" {
 		return id, ContainerBPM

@@ -16,6 +16,8 @@ type ProcSource interface {
 	LookupFD(pid, num int64) (procfs.FD, error)
 }
 
+var _ ProcSource = (*procfs.Reader)(nil)
+
 // Options of an engine. The zero value is good for a capture: nothing is asked
 // of the host, and the bounds have their defaults.
 type Options struct {

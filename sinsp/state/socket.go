@@ -416,12 +416,13 @@ func unmap(f *FD) {
 		return
 	}
 	src, dst := netip.AddrFrom16(f.SrcIP), netip.AddrFrom16(f.DstIP)
-	if !dst.Is4In6() || (!src.Is4In6() && !(f.IsServer() && src.IsUnspecified())) {
+	server := f.IsServer()
+	if !dst.Is4In6() || (!src.Is4In6() && !server) {
 		return
 	}
 	f.V6 = false
 	f.Type = FDIPv4
-	if f.IsServer() || f.Role == RoleServer && f.SrcPort == 0 {
+	if server {
 		f.Type = FDIPv4Server
 	}
 	f.SrcIP, f.DstIP = unmapped(src), unmapped(dst)

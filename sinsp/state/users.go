@@ -2,16 +2,41 @@
 
 package state
 
-// User is an entry of the password database.
-type User struct {
-	Name, Home, Shell string
-	UID, GID          uint32
-}
+import (
+	"fmt"
+	"strings"
 
-// UserGroup is an entry of the group database.
-type UserGroup struct {
-	Name string
-	GID  uint32
+	"github.com/tiercel/tiercel/scap/procfs"
+)
+
+// User is an entry of the password database, UserGroup one of the group
+// database.
+type (
+	User      = procfs.User
+	UserGroup = procfs.Group
+)
+
+// AccountSource reads the users and groups of the host (pid 0) or of the
+// container that the process pid runs in; what cannot be read is nil.
+type AccountSource func(pid int64) ([]User, []UserGroup)
+
+// AccountFiles returns the source that reads /etc/passwd and /etc/group: of the
+// host below hostRoot (empty = "/"), of a container below the root of one of its
+// processes.
+func AccountFiles(hostRoot string) AccountSource {
+	return func(pid int64) ([]User, []UserGroup) {
+		root := hostRoot
+		switch {
+		case pid > 0:
+			root = fmt.Sprintf("%s/proc/%d/root", strings.TrimSuffix(hostRoot, "/"), pid)
+		case root == "":
+			root = "/"
+		}
+		// What cannot be read has no names; that shows in the fields.
+		users, _ := procfs.Users(root)
+		groups, _ := procfs.Groups(root)
+		return users, groups
+	}
 }
 
 // accounts are the users and groups of the host or of a container.
@@ -115,7 +140,7 @@ func (e *Engine) reread(t *Thread, a *accounts) bool {
 
 // addUser keeps the first entry of an id, as the C library finds it.
 func (a *accounts) addUser(u User) {
-	if !accountName(u.Name) || len(a.users) >= maxAccountEntries {
+	if len(a.users) >= maxAccountEntries {
 		return
 	}
 	if old := a.users[u.UID]; old == nil || old.Name == u.Name {
@@ -124,15 +149,10 @@ func (a *accounts) addUser(u User) {
 }
 
 func (a *accounts) addGroup(g UserGroup) {
-	if !accountName(g.Name) || len(a.groups) >= maxAccountEntries {
+	if len(a.groups) >= maxAccountEntries {
 		return
 	}
 	if old := a.groups[g.GID]; old == nil || old.Name == g.Name {
 		a.groups[g.GID] = &g
 	}
-}
-
-// accountName leaves out the entries that refer to other databases (+ and -).
-func accountName(name string) bool {
-	return name != "" && name[0] != '+' && name[0] != '-'
 }

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tiercel/tiercel/scap"
+)
+
+func TestContainerOfCgroup(t *testing.T) {
+	id := "a1b2c3d4e5f6" + strings.Repeat("0123456789abc", 4)
+	const short = "a1b2c3d4e5f6"
+	if len(id) != 64 {
+		t.Fatal("the id of this test must have 64 digits")
+	}
+	tests := []struct {
+		path string
+		id   string
+		typ  ContainerType
+	}{
+		{"/docker/" + id, short, ContainerDocker},
+		{"/system.slice/docker-" + id + ".scope", short, ContainerDocker},
+		{"/docker/" + id + "/init.scope", "", ContainerHost},
+		{"/machine.slice/libpod-" + id + ".scope", short, ContainerPodman},
+		{"/machine.slice/libpod-" + id + ".scope/container", short, ContainerPodman},
+		{"/libpod_parent/libpod-" + id, short, ContainerPodman},
+		{"/machine.slice/libpod-payload-" + id, short, ContainerPodman},
+		{"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + id + ".scope", short, ContainerPodman},
+		{"/kubepods/burstable/podcafe/" + id, short, ContainerCRI},
+		{"/kubepods.slice/kubepods-pod1.slice/cri-containerd-" + id + ".scope", short, ContainerCRI},
+		{"/system.slice/containerd.service/kubepods-besteffort-pod1.slice:cri-containerd:" + id, short, ContainerCRI},
+		{"/kubepods.slice/kubepods-pod1.slice/crio-" + id + ".scope", short, ContainerCRIO},
+		{"/kubepods/burstable/podcafe/crio-" + id, short, ContainerCRIO},
+		{"/system.slice/nerdctl-" + id + ".scope", short, ContainerContainerd},
+		{"/default/mybox", "mybox", ContainerContainerd},
+		{"/k8s.io/averyveryverylongname", "averyveryver", ContainerContainerd},
+		{"/lxc/web", "web", ContainerLXC},
+		{"/lxc/web/init.scope", "web", ContainerLXC},
+		{"/lxc.payload.web/system.slice", "web", ContainerLXC},
+		{"/lxc.payload/web", "web", ContainerLXC},
+		{"/machine/box.libvirt-lxc", "box", ContainerLibvirtLXC},
+		{`/machine.slice/machine-lxc\x2d12\x2dbox.scope`, `12\x2dbox`, ContainerLibvirtLXC},
+		{"/libvirt/lxc/box", "box", ContainerLibvirtLXC},
+		{"/system.slice/runc-bpm-nats.scope", "nats", ContainerBPM},
+		{"/", "", ContainerHost},
+		{"/init.scope", "", ContainerHost},
+		{"/system.slice/ssh.service", "", ContainerHost},
+		{"/user.slice/user-1000.slice/session-1.scope", "", ContainerHost},
+		{"/kubepods/podcafe", "", ContainerHost},
+		{"/a/b/c", "", ContainerHost},
+		{"/docker/" + id[:63], short, ContainerContainerd}, // a name, not an id
+		{"", "", ContainerHost},
+	}
+	for _, tt := range tests {
+		id, typ := containerOf([]string{"cpuset=" + tt.path})
+		if id != tt.id || typ != tt.typ {
+			t.Errorf("%s: got %q %v, want %q %v", tt.path, id, typ, tt.id, tt.typ)
+		}
+	}
+}
+
+func TestContainerOfProcesses(t *testing.T) {
+	h := newHost(t)
+	docker := "/docker/" + strings.Repeat("ab", 32)
+	equal(t, "host", h.thread(100).ContainerID, "")
+	equal(t, "host", h.thread(100).ContainerType.String(), "host")
+	h.clone(100, 200, 0, p{"cgroups": []string{"mem_cgroup=/", "io=" + docker, "cpu=/"}})
+	c := h.thread(200)
+	equal(t, "id", c.ContainerID, "abababababab")
+	equal(t, "type", c.ContainerType.String(), "docker")
+	equal(t, "cgroups", strings.Join(c.Cgroups, " "), "memory=/ blkio="+docker+" cpu=/")
+	h.clone(200, 300, 0)
+	equal(t, "without cgroups in the event, as the parent", h.thread(300).ContainerID, "abababababab")
+	h.exec(300, "/bin/x", p{"cgroups": []string{"cpu=/"}})
+	equal(t, "moved out, then exec", h.thread(300).ContainerID, "")
+}
+
+func TestAccountsOfContainers(t *testing.T) {
+	h := newHostWith(t, Options{Accounts: func(pid int64) ([]User, []UserGroup) {
+		if pid == 0 {
+			return []User{{Name: "root"}, {Name: "second", UID: 0}, {Name: "alice", UID: 1000, Home: "/home/alice", Shell: "/bin/bash"}}, []UserGroup{{Name: "wheel", GID: 10}}
+		}
+		return []User{{Name: "app", UID: 1000}}, nil
+	}})
+	host := h.thread(100)
+	h.clone(100, 200, 0, p{"cgroups": []string{"cpu=/docker/" + strings.Repeat("cd", 32)}})
+	box := h.thread(200)
+
+	equal(t, "on the host", *h.e.User(host, 1000), User{Name: "alice", UID: 1000, Home: "/home/alice", Shell: "/bin/bash"})
+	equal(t, "first entry of an id", h.e.User(host, 0).Name, "root")
+	equal(t, "group", h.e.UserGroup(host, 10).Name, "wheel")
+	equal(t, "in the container", h.e.User(box, 1000).Name, "app")
+	if h.e.User(host, 5) != nil || h.e.User(box, 0) != nil || h.e.User(host, NoUID) != nil {
+		t.Fatal("a user that is not there")
+	}
+
+	h.play(scap.EvUserAddedE, -1, p{"uid": 7, "gid": 8, "name": "new", "home": "/h", "shell": "/s"})
+	equal(t, "added", h.e.User(host, 7).Name, "new")
+	h.play(scap.EvUserAddedE, -1, p{"uid": 7, "gid": 8, "name": "boxed", "container_id": box.ContainerID})
+	equal(t, "added to the container", h.e.User(box, 7).Name, "boxed")
+	equal(t, "added to the container only", h.e.User(host, 7).Name, "new")
+	h.play(scap.EvUserDeletedE, -1, p{"uid": 7})
+	if h.e.User(host, 7) != nil {
+		t.Fatal("a deleted user is still there")
+	}
+	h.play(scap.EvGroupAddedE, -1, p{"gid": 9, "name": "g"})
+	equal(t, "group added", h.e.UserGroup(host, 9).Name, "g")
+	h.play(scap.EvGroupDeletedE, -1, p{"gid": 9})
+	if h.e.UserGroup(host, 9) != nil {
+		t.Fatal("a deleted group is still there")
+	}
+}
+
+func TestUnknownUserIsLookedForAgainLater(t *testing.T) {
+	reads := 0
+	h := newHostWith(t, Options{Accounts: func(int64) ([]User, []UserGroup) {
+		reads++
+		if reads == 1 {
+			return nil, nil
+		}
+		return []User{{Name: "late", UID: 7}}, nil
+	}})
+	s := h.thread(100)
+	for range 10 {
+		if h.e.User(s, 7) != nil {
+			t.Fatal("found too early")
+		}
+	}
+	equal(t, "readings", reads, 1)
+	h.ts += accountsRetry
+	h.tick()
+	equal(t, "found", h.e.User(s, 7).Name, "late")
+}
