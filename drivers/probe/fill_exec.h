@@ -64,7 +64,7 @@ TCL_INLINE int tcl_exec_2(struct tcl_ctx *c, u64 envp)
 	tcl_put_s64(c, tcl_pid_own(tcl_task_pid(t, PIDTYPE_PGID)));
 	tcl_put_u32(c, tcl_loginuid(t));
 	tcl_put_u32(c, tcl_exe_flags(t, F(F(t, mm), exe_file)));
-	cr = F(t, cred);
+	cr = (struct cred *)F(t, cred);
 	tcl_put_u64(c, tcl_caps(cr, cap_inheritable));
 	tcl_put_u64(c, tcl_caps(cr, cap_permitted));
 	tcl_put_u64(c, tcl_caps(cr, cap_effective));
@@ -77,7 +77,7 @@ TCL_INLINE int tcl_exec_3(struct tcl_ctx *c)
 	struct task_struct *t = c->task;
 	struct file *exe = F(F(t, mm), exe_file);
 	struct inode *in = F(exe, f_inode);
-	struct cred *cr = F(t, cred);
+	struct cred *cr = (struct cred *)F(t, cred);
 
 	tcl_put_u64(c, F(in, i_ino));
 	tcl_put_u64(c, exe ? tcl_ctime(in) : 0);
@@ -157,7 +157,7 @@ TCL_INLINE u32 tcl_clone_flags(struct tcl_ctx *c, u64 raw)
 TCL_INLINE int tcl_clone_2(struct tcl_ctx *c, u64 raw_flags)
 {
 	struct task_struct *t = c->task;
-	struct cred *cr = F(t, cred);
+	struct cred *cr = (struct cred *)F(t, cred);
 
 	tcl_put_cgroups(c, t);
 	tcl_put_u32(c, tcl_clone_flags(c, raw_flags));

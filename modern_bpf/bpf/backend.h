@@ -23,12 +23,13 @@ enum {
 
 /*
  * The pointer is evaluated into a temporary first: the compiler refuses nested
- * preserved accesses. A read that faults gives zeroes.
+ * preserved accesses. The comma takes const off the type of the field. A read
+ * that faults gives zeroes.
  */
 #define F(p, field)                                                                                       \
 	({                                                                                                \
 		__typeof__(p) tcl_p_ = (p);                                                               \
-		__typeof__(tcl_p_->field) tcl_v_;                                                         \
+		__typeof__(((void)0, tcl_p_->field)) tcl_v_;                                              \
 		bpf_probe_read_kernel(&tcl_v_, sizeof(tcl_v_),                                            \
 				      __builtin_preserve_access_index(&tcl_p_->field));                   \
 		tcl_v_;                                                                                   \

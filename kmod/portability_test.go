@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kmod
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// kernelBuild returns a kernel build directory: that of the running kernel, or
+// of any kernel whose headers Debian's packages have put into /usr/src.
+func kernelBuild(t *testing.T) string {
+	t.Helper()
+	var candidates []string
+	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		candidates = append(candidates, "/lib/modules/"+strings.TrimSpace(string(b))+"/build")
+	}
+	more, _ := filepath.Glob("/usr/src/linux-headers-*-amd64")
+	for _, dir := range append(candidates, more...) {
+		if _, err := os.Stat(filepath.Join(dir, "include/generated/autoconf.h")); err == nil {
+			return dir
+		}
+	}
+	t.Skip("no kernel headers here (Debian: apt-get install linux-headers-cloud-amd64)")
+	return ""
+}
+
+// The sources that modern_bpf runs are the sources of the module: they compile
+// as plain C against a kernel's headers, without a warning.
+func TestPortabilityModuleBuilds(t *testing.T) {
+	for _, tool := range []string{"make", "gcc"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not installed", tool)
+		}
+	}
+	build := kernelBuild(t)
+	dir := t.TempDir()
+	if err := WriteSources(dir); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("make", "-C", build, "M="+dir, "W=1", "modules").CombinedOutput()
+	if err != nil {
+		t.Fatalf("build against %s: %v\n%s", build, err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, "warning:") {
+			t.Errorf("the compiler warns: %s", line)
+		}
+	}
+	info, err := os.Stat(filepath.Join(dir, "tiercel.ko"))
+	if err != nil {
+		t.Fatalf("no module came out: %v\n%s", err, out)
+	}
+	t.Logf("built against %s: %d bytes", build, info.Size())
+}
