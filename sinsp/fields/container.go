@@ -25,8 +25,8 @@ func containerClass() Class {
 func containerFields() []*Field {
 	return []*Field{
 		text("container.id", containerID, "First 12 characters of the container's id; host outside containers."),
-		text("container.full_id", onHost(host), "Whole id of the container; host outside containers."),
-		text("container.name", onHost(host), "Name of the container; host outside containers."),
+		text("container.full_id", hostOnly, "Whole id of the container; host outside containers."),
+		text("container.name", hostOnly, "Name of the container; host outside containers."),
 		text("container.image", nil, "Image of the container as its runtime names it."),
 		text("container.image.id", nil, "Id of the image."),
 		text("container.type", containerType, "Runtime that made the container: docker, podman, cri, containerd, cri-o, lxc, libvirt-lxc, bpm; host outside containers."),
@@ -105,28 +105,42 @@ func k8sClass() Class {
 	}
 }
 
-func containerID(ev *state.Event, _ *Arg, out *Value) bool {
+// onHost reports whether the thread runs outside of containers. Of a thread
+// that nothing could be learnt of, nobody can say: known is false then, so that
+// it does not pass for one of the host.
+func onHost(t *state.Thread) (yes, known bool) {
 	switch {
-	case ev.Thread == nil:
+	case t == nil:
+		return false, false
+	case t.ContainerID != "":
+		return false, true
+	}
+	return true, !t.Uncertain() || len(t.Cgroups) > 0
+}
+
+func containerID(ev *state.Event, _ *Arg, out *Value) bool {
+	yes, known := onHost(ev.Thread)
+	switch {
+	case !known:
 		return false
-	case ev.Thread.ContainerID == "":
+	case yes:
 		return out.setText(host)
 	}
 	return out.setText(ev.Thread.ContainerID)
 }
 
-// onHost has a value only outside containers; inside it takes the runtime.
-func onHost(s string) extractor {
-	return func(ev *state.Event, _ *Arg, out *Value) bool {
-		return ev.Thread != nil && ev.Thread.ContainerID == "" && out.setText(s)
-	}
+// hostOnly has a value only outside containers; inside it takes the runtime.
+func hostOnly(ev *state.Event, _ *Arg, out *Value) bool {
+	yes, known := onHost(ev.Thread)
+	return yes && known && out.setText(host)
 }
 
 func containerType(ev *state.Event, _ *Arg, out *Value) bool {
+	yes, known := onHost(ev.Thread)
 	switch {
-	case ev.Thread == nil:
+	case !known:
 		return false
-	case ev.Thread.ContainerID == "":
+	case yes:
 		return out.setText(host)
 	}
 	return out.setText(ev.Thread.ContainerType.String())

@@ -47,8 +47,8 @@ func resolveArg(ref *Ref) error {
 	return nil
 }
 
-// resolveRawArg gives the reference the type of the parameter in the newest
-// event that has it. Where other events have it with another kind of value
+// resolveRawArg gives the reference the type of the parameter in the first event
+// of the table that has it. Where other events have it with another kind of value
 // (a number here, text there), they have no value.
 func resolveRawArg(ref *Ref) error {
 	table, found := paramTable(ref.Arg.Text)

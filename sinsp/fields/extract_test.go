@@ -232,6 +232,14 @@ func TestContainerFields(t *testing.T) {
 	}.check(t, ev)
 }
 
+func TestThreadThatNothingIsKnownOfIsNotOfTheHost(t *testing.T) {
+	ev := run(t, scaptest.Named(scap.EvCloseX, now, 9999, scaptest.P{"res": 0, "fd": 1}))
+	wants{
+		"proc.name": "<NA>", "container.id": none, "container.name": none, "container.type": none,
+		"proc.pname": none, "proc.aname": none, "thread.tid": "9999",
+	}.check(t, ev)
+}
+
 func TestUnknownThreadHasNoValues(t *testing.T) {
 	ev := run(t, scaptest.Named(scap.EvSchedswitchV6E, now, 0, nil))
 	ev.Thread = nil
