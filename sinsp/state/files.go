@@ -313,6 +313,9 @@ func onPidfdGetfd(e *Engine, ev *Event) {
 			src = owner.FDs().Get(ev.fdNum(pTargetFD))
 		}
 	}
+	if ev.Thread.fds == nil {
+		return // /proc brought the process anew
+	}
 	if src == nil {
 		e.removeFD(ev.Thread.fds, n)
 		return

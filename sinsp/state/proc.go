@@ -58,9 +58,13 @@ func (e *Engine) lookup(tid int64) *Thread {
 		e.stats.LookupsFailed++
 		return nil
 	}
-	var s scanned
-	e.addProcess(p, &s)
-	s.settle(e)
+	if main := e.Thread(p.PID); main != nil && main.sameStart(p) {
+		e.addThreads(p, main)
+	} else {
+		var s scanned
+		e.addProcess(p, &s)
+		s.settle(e)
+	}
 	t := e.Thread(tid)
 	if t == nil {
 		e.stats.LookupsFailed++
@@ -158,14 +162,34 @@ func (e *Engine) addProcess(p *procfs.Process, s *scanned) {
 		return
 	}
 	main.setCWD(e.string(p.CWD))
+	e.addThreads(p, main)
+}
+
+// addThreads puts the threads of a process that the table lacks beside the main
+// thread.
+func (e *Engine) addThreads(p *procfs.Process, main *Thread) {
 	for i := range p.Threads {
-		t := e.procThread(p, &p.Threads[i], main)
-		if t.TID <= 0 || t.TID == p.PID {
+		tid := p.Threads[i].TID
+		if tid <= 0 || tid == p.PID {
 			continue
 		}
+		if old := e.Thread(tid); old != nil && old.PID == p.PID && old.group == main.group {
+			continue
+		}
+		t := e.procThread(p, &p.Threads[i], main)
 		t.Flags |= FlagThread | FlagFiles
 		e.insert(t)
 	}
+}
+
+// sameStart reports whether the main thread t is the process p and not a former
+// one with its id. What events told of it is better than /proc then.
+func (t *Thread) sameStart(p *procfs.Process) bool {
+	if !t.Valid() || t.PID != p.PID {
+		return false
+	}
+	a, b := t.CloneTS, p.Main.StartTS
+	return a == 0 || b == 0 || max(a, b)-min(a, b) < sameCall
 }
 
 // procThread makes a thread of what /proc says. main is the main thread whose

@@ -232,7 +232,11 @@ func (e *Engine) remove(t *Thread, reaper int64) {
 	}
 	markDead(t)
 	if t.child != nil {
-		e.reparent(t, e.reaperOf(t, reaper))
+		r := e.reaperOf(t, reaper)
+		if t.slot < 0 {
+			return // asking /proc for the reaper showed that t was stale
+		}
+		e.reparent(t, r)
 	}
 	if t == g.Leader && g.count > 1 {
 		return
@@ -257,7 +261,11 @@ func markDead(t *Thread) {
 // reaperOf chooses who takes t's children.
 func (e *Engine) reaperOf(t *Thread, tid int64) *Thread {
 	if tid > 0 {
-		if r := e.find(tid); r != nil && r != t && r.group != nil && !r.Dead() {
+		r := e.find(tid)
+		if t.group == nil {
+			return nil
+		}
+		if r != nil && r != t && r.group != nil && !r.Dead() {
 			if r.group != t.group {
 				r.group.Reaper = true
 			}
