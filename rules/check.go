@@ -39,18 +39,18 @@ func analyze(tree filter.Node) (condition, error) {
 	return condition{Syscalls: res.Syscalls, Types: res.Types, types: res.Match}, nil
 }
 
-// check compiles the rule's condition to see whether it makes sense. drop is
-// true for a rule that asks to be left out because of an unknown name.
-func (c *compiler) check(d *ruleDef, r *Rule, text string) (drop bool, f *fault) {
+// check compiles the rule's condition to see whether it makes sense; text and
+// own are the condition before its macros were put in place. drop is true for a rule that asks to be left out because of an unknown name.
+func (c *compiler) check(d *ruleDef, r *Rule, text string, own filter.Node) (drop bool, f *fault) {
 	key := r.Tree.String()
 	cond, ok := c.checked[key]
 	if !ok {
-		_, warnings, err := program.Compile(c.set.catalog, r.Tree)
+		_, warnings, err := c.builder.Add(r.Tree, evtset.Types{})
 		if err == nil {
 			cond, err = analyze(r.Tree)
 		}
 		if err != nil {
-			return c.badCondition(d, text, err)
+			return c.badCondition(d, text, own, err)
 		}
 		cond.warnings = warnings
 		c.checked[key] = cond
@@ -67,7 +67,7 @@ func (c *compiler) check(d *ruleDef, r *Rule, text string) (drop bool, f *fault)
 }
 
 // badCondition reports why a condition does not compile.
-func (c *compiler) badCondition(d *ruleDef, text string, err error) (drop bool, f *fault) {
+func (c *compiler) badCondition(d *ruleDef, text string, own filter.Node, err error) (drop bool, f *fault) {
 	f = &fault{code: ErrCompileCondition, msg: err.Error(), at: d.condAt}
 	unknown := false
 	var pe *program.Error
@@ -79,7 +79,11 @@ func (c *compiler) badCondition(d *ruleDef, text string, err error) (drop bool, 
 		var uf *fields.UnknownFieldError
 		unknown = errors.As(err, &uf)
 		if unknown {
-			f.hint = c.fieldHint(d, uf, fieldHint(c.set.catalog, err))
+			f.hint = fieldHint(c.set.catalog, err)
+			if pos, hint, ok := c.inMacro(own, uf.Name); ok {
+				f.at = d.condAt.inText(inCondition, text, pos)
+				f.hint = strings.TrimSpace(f.hint + " " + hint)
+			}
 		}
 	case errors.As(err, &ee):
 		f.msg, f.at = ee.Msg, d.condAt.inText(inCondition, text, ee.Pos)
@@ -97,18 +101,44 @@ func (c *compiler) badCondition(d *ruleDef, text string, err error) (drop bool, 
 	return false, f
 }
 
-// fieldHint adds to a hint the macro in which the rule's author will find the
-// unknown field, when it is not in the condition itself.
-func (c *compiler) fieldHint(d *ruleDef, e *fields.UnknownFieldError, hint string) string {
-	if strings.Contains(d.cond, e.Name) {
-		return hint
+// inMacro says, when an unknown field comes from a macro, where the condition
+// names that macro, and in a hint where the macro is.
+func (c *compiler) inMacro(own filter.Node, field string) (pos filter.Pos, hint string, ok bool) {
+	filter.Inspect(own, func(n filter.Node) bool {
+		id, isMacro := n.(*filter.Identifier)
+		if !isMacro || ok {
+			return !ok
+		}
+		if m := c.holder(c.byMacro[id.Name], field); m != nil {
+			pos, hint, ok = id.At, m.def.where(), true
+		}
+		return false
+	})
+	return pos, hint, ok
+}
+
+// holder returns the macro, m or one that it is made of, whose own text names
+// the field.
+func (c *compiler) holder(m *compiledMacro, field string) *compiledMacro {
+	if m == nil {
+		return nil
 	}
-	for _, m := range c.set.macros {
-		if strings.Contains(m.cond, e.Name) {
-			return strings.TrimSpace(hint + " " + m.where())
+	found := m
+	direct := false
+	filter.Inspect(m.tree, func(n filter.Node) bool {
+		f, ok := n.(*filter.Field)
+		direct = direct || ok && f.Name == field
+		return !direct
+	})
+	if direct {
+		return found
+	}
+	for _, name := range m.macros {
+		if found = c.holder(c.byMacro[name], field); found != nil {
+			return found
 		}
 	}
-	return hint
+	return nil
 }
 
 func eventNames() []string {

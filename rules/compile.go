@@ -10,6 +10,7 @@ import (
 
 	"github.com/tiercel/tiercel/sinsp/fields"
 	"github.com/tiercel/tiercel/sinsp/filter"
+	"github.com/tiercel/tiercel/sinsp/program"
 )
 
 // Deepest nesting of a condition, in productions of the grammar.
@@ -28,6 +29,8 @@ type compiler struct {
 	opts    *Options
 	trees   map[string]parsed    // by text
 	checked map[string]condition // by the text of the whole tree
+	builder *program.Builder     // has every condition that was checked
+	byMacro map[string]*compiledMacro
 	rep     *FileReport
 }
 
@@ -36,6 +39,7 @@ func newCompiler(set *collector, opts *Options) *compiler {
 		set: set, opts: opts,
 		trees:   map[string]parsed{},
 		checked: map[string]condition{},
+		builder: program.NewBuilder(set.catalog),
 	}
 }
 
@@ -58,19 +62,19 @@ func (c *compiler) compile(rep *FileReport) (*Ruleset, *fault) {
 	c.rep = rep
 	rs := &Ruleset{
 		lists:   c.set.compileLists(),
+		isList:  isList(c.set.byList),
 		engine:  c.set.engine,
 		plugins: c.set.plugins,
 		catalog: c.set.catalog,
 	}
-	byName, f := c.macros(rs)
-	if f != nil {
+	if f := c.macros(rs); f != nil {
 		return nil, f
 	}
 	for _, d := range c.set.rules {
 		if d.unknownSource {
 			continue
 		}
-		r, f := c.rule(d, rs, byName)
+		r, f := c.rule(d, rs)
 		if f != nil {
 			return nil, f
 		}
@@ -97,29 +101,29 @@ func (c *compiler) unused(rs *Ruleset) {
 }
 
 // macros parses and resolves all macros.
-func (c *compiler) macros(rs *Ruleset) (map[string]*compiledMacro, *fault) {
-	byName := make(map[string]*compiledMacro, len(c.set.macros))
+func (c *compiler) macros(rs *Ruleset) *fault {
+	c.byMacro = make(map[string]*compiledMacro, len(c.set.macros))
 	for _, d := range c.set.macros {
 		m := &compiledMacro{def: d}
-		text, tree, f := c.condition(d.cond, d.at, d.condAt, rs.lists, &m.lists)
+		text, tree, f := c.condition(d.cond, d.at, d.condAt, rs, &m.lists)
 		if f != nil {
-			return nil, f
+			return f
 		}
 		m.text, m.tree = text, tree
-		byName[d.name] = m
+		c.byMacro[d.name] = m
 		rs.macros = append(rs.macros, m)
 	}
 	for _, m := range rs.macros {
-		if err := m.resolve(byName, nil); err != nil {
-			return nil, c.unresolvedFault(err, m.def.at, m.text)
+		if err := m.resolve(c.byMacro, nil); err != nil {
+			return c.unresolvedFault(err, m.def.at, m.text)
 		}
 	}
-	return byName, nil
+	return nil
 }
 
 // condition puts lists in place and parses the text.
-func (c *compiler) condition(text string, at, condAt *place, lists []*compiledList, used *[]string) (string, filter.Node, *fault) {
-	expanded, ok := expandLists(text, lists, func(l *compiledList) {
+func (c *compiler) condition(text string, at, condAt *place, rs *Ruleset, used *[]string) (string, filter.Node, *fault) {
+	expanded, ok := rs.expandLists(text, func(l *compiledList) {
 		l.used = true
 		*used = append(*used, l.def.name)
 	})
@@ -169,7 +173,7 @@ func (d *macroDef) where() string {
 
 // rule compiles one rule. It returns nil without a fault for a rule that asks
 // to be left out because it names something unknown.
-func (c *compiler) rule(d *ruleDef, rs *Ruleset, macros map[string]*compiledMacro) (*Rule, *fault) {
+func (c *compiler) rule(d *ruleDef, rs *Ruleset) (*Rule, *fault) {
 	text, f := d.condition()
 	if f != nil {
 		return nil, f
@@ -184,7 +188,7 @@ func (c *compiler) rule(d *ruleDef, rs *Ruleset, macros map[string]*compiledMacr
 		r.belowPriority, r.Enabled = true, false
 	}
 	var used []string
-	text, tree, f := c.condition(text, d.at, d.condAt, rs.lists, &used)
+	text, tree, f := c.condition(text, d.at, d.condAt, rs, &used)
 	if f != nil {
 		return nil, f
 	}
@@ -193,7 +197,7 @@ func (c *compiler) rule(d *ruleDef, rs *Ruleset, macros map[string]*compiledMacr
 			r.lists = append(r.lists, name)
 		}
 	}
-	s := scope{byName: macros, limit: c.set.clock + 1}
+	s := scope{byName: c.byMacro, limit: c.set.clock + 1}
 	if r.Tree, f = c.resolve(&s, tree, d, text); f != nil {
 		return nil, f
 	}
@@ -202,7 +206,7 @@ func (c *compiler) rule(d *ruleDef, rs *Ruleset, macros map[string]*compiledMacr
 	if drop, f := c.output(d, r); f != nil || drop {
 		return nil, f
 	}
-	if drop, f := c.check(d, r, text); f != nil || drop {
+	if drop, f := c.check(d, r, text, tree); f != nil || drop {
 		return nil, f
 	}
 	c.deprecatedFields(d, r, text)

@@ -96,7 +96,10 @@ func (p *place) inText(what, text string, pos filter.Pos) *place {
 
 // context makes what a report shows of p.
 func (p *place) context() Context {
-	c := Context{text: p.text}
+	c := Context{text: p.text, file: p.text}
+	if p.Type == inCondition {
+		c.file = p.parent.text
+	}
 	for q := p; q != nil; q = q.parent {
 		c.Locations = append(c.Locations, q.Location)
 	}
@@ -109,7 +112,57 @@ func (p *place) context() Context {
 // Context is where an issue is: the way to it from the file inwards.
 type Context struct {
 	Locations []Location
-	text      string // the file or the condition
+	text      string // what the innermost location is in: the file or the condition
+	file      string
+}
+
+// Where returns the innermost place in the file as editors count it, line and
+// column from 1, and the rule, macro or list that it is in, if any. A place in
+// a condition is found by the word that stands there, because blocks are
+// folded and lists put in place before a condition is read.
+func (c Context) Where() (file string, line, col int, item string) {
+	var at Position
+	for i, l := range c.Locations {
+		if l.Type == inCondition {
+			at = c.wordAt(at, l.Position.Offset-c.Locations[i-1].Position.Offset)
+			break
+		}
+		at = l.Position
+		switch l.Type {
+		case inRule, inMacro, inList:
+			item = l.Type + " '" + l.Name + "'"
+		}
+	}
+	return at.Name, at.Line + 1, at.Column + 1, item
+}
+
+// wordAt returns the place in the file, behind start, of the word at an offset
+// of the condition; start itself when it cannot be found.
+func (c Context) wordAt(start Position, offset int) Position {
+	if offset < 0 || offset >= len(c.text) || start.Offset >= len(c.file) {
+		return start
+	}
+	n := strings.IndexAny(c.text[offset:], delimiters)
+	if n < 0 {
+		n = len(c.text) - offset
+	}
+	word := c.text[offset : offset+n]
+	if word == "" {
+		return start
+	}
+	at := start.Offset
+	for skip := strings.Count(c.text[:offset], word); skip >= 0; skip-- {
+		i := strings.Index(c.file[at:], word)
+		if i < 0 {
+			return start
+		}
+		at += i + len(word)
+	}
+	at -= len(word)
+	start.Line += strings.Count(c.file[start.Offset:at], "\n")
+	start.Column = at - strings.LastIndexByte(c.file[:at], '\n') - 1
+	start.Offset = at
+	return start
 }
 
 // String prints the way, one line a step.

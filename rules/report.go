@@ -174,29 +174,19 @@ func (r *Report) Hints() []string {
 				if i.Hint == "" {
 					continue
 				}
-				out = append(out, fmt.Sprintf("%s: %s (%s)", i.Context.fileRef(), i.Hint, i.Message))
+				out = append(out, i.hintLine())
 			}
 		}
 	}
 	return out
 }
 
-// fileRef names the innermost place that lies in a file, as editors know it,
-// and the item that it is in.
-func (c Context) fileRef() string {
-	var at Position
-	item := ""
-	for _, l := range c.Locations {
-		if l.Type == inCondition || l.Type == inOutput {
-			break
-		}
-		at = l.Position
-		switch l.Type {
-		case inRule, inMacro, inList:
-			item = ", " + l.Type + " '" + l.Name + "'"
-		}
+func (i *Issue) hintLine() string {
+	file, line, col, item := i.Context.Where()
+	if item != "" {
+		item = ", " + item
 	}
-	return fmt.Sprintf("%s:%d:%d%s", at.Name, at.Line+1, at.Column+1, item)
+	return fmt.Sprintf("%s:%d:%d%s: %s (%s)", file, line, col, item, i.Hint, i.Message)
 }
 
 type jsonPosition struct {

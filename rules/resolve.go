@@ -68,34 +68,62 @@ func (c *collector) compileLists() []*compiledList {
 	return out
 }
 
-// expandLists puts the members of lists in the place of their names. hit is
-// called for every list that the text names.
-func expandLists(text string, lists []*compiledList, hit func(*compiledList)) (string, bool) {
-	for _, l := range lists {
-		if !strings.Contains(text, l.def.name) {
+// isList returns a test whether a word of a condition may be, or be part of,
+// the name of a list.
+func isList(lists map[string]*listDef) func(word string) bool {
+	for name := range lists {
+		if strings.ContainsAny(name, delimiters) { // a name of several words
+			return func(string) bool { return true }
+		}
+	}
+	return func(word string) bool { return lists[word] != nil }
+}
+
+// namesList reports whether any word of a condition may name a list: most name
+// none, and looking for each list in each of them would cost.
+func (rs *Ruleset) namesList(text string) bool {
+	start := 0
+	for i := 0; i <= len(text); i++ {
+		if i < len(text) && strings.IndexByte(delimiters, text[i]) < 0 {
 			continue
 		}
+		if i > start && rs.isList(text[start:i]) {
+			return true
+		}
+		start = i + 1
+	}
+	return false
+}
+
+// expandLists puts the members of lists in the place of their names. hit is
+// called for every list that the text names.
+func (rs *Ruleset) expandLists(text string, hit func(*compiledList)) (string, bool) {
+	if !rs.namesList(text) {
+		return text, true
+	}
+	for _, l := range rs.lists {
 		expanded, n := expandList(text, l.def.name, l.text)
 		if n == 0 {
 			continue
 		}
-		hit(l)
-		if text = expanded; len(text) > maxExpansion {
+		if hit(l); len(expanded) > maxExpansion {
 			return "", false
 		}
+		text = expanded
 	}
 	return text, true
 }
 
 // expandList replaces a name wherever it stands between delimiters, together
 // with the blanks around it. An empty list takes a neighbouring comma along.
+// It gives up soon after the text is longer than maxExpansion.
 func expandList(text, name, members string) (string, int) {
 	if name == "" {
 		return text, 0
 	}
 	var b strings.Builder
 	n, done, from := 0, 0, 0
-	for {
+	for b.Len() <= maxExpansion {
 		i := strings.Index(text[from:], name)
 		if i < 0 {
 			break

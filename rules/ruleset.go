@@ -41,6 +41,7 @@ type Rule struct {
 type Ruleset struct {
 	rules   []*Rule
 	lists   []*compiledList
+	isList  func(string) bool // see isList
 	macros  []*compiledMacro
 	engine  version
 	plugins []PluginRequirement

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Files that are small but would grow beyond all measure must be refused
+// quickly.
+func TestBombsAreRefused(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		code Code
+		msg  string
+	}{
+		"aliases that multiply":         {aliasBomb(), ErrYAMLValidate, "too many values"},
+		"an alias of itself":            {"- rule: r\n  append: true\n  exceptions:\n    - name: e\n      values: &v [*v]\n", ErrYAMLValidate, ""},
+		"deep flow sequences":           {"- " + strings.Repeat("[", 5000), ErrYAMLParse, ""},
+		"a deep condition":              {ruleText(strings.Repeat("(", 5000) + "evt.type=open" + strings.Repeat(")", 5000)), ErrCompileCondition, ""},
+		"lists in lists in conditions":  {listBomb(), ErrValidate, "too long"},
+		"one list many times":           {wideBomb(), ErrValidate, "too long"},
+		"macros that use another twice": {macroBomb(), ErrValidate, "too large"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			rs, rep := Load([]File{{"bomb.yaml", []byte(tt.text)}}, Options{})
+			if rs != nil || rep.OK() {
+				t.Fatal("loaded")
+			}
+			got := rep.Files[0].Errors[0]
+			if got.Code != tt.code || !strings.Contains(got.Message, tt.msg) {
+				t.Errorf("%s: %s, want %s with %q", got.Code, got.Message, tt.code, tt.msg)
+			}
+			if d := time.Since(start); d > 5*time.Second {
+				t.Errorf("took %v", d)
+			}
+		})
+	}
+}
+
+func ruleText(cond string) string {
+	return "- rule: r\n  desc: d\n  output: o\n  priority: INFO\n  condition: " + cond + "\n"
+}
+
+func aliasBomb() string {
+	var b strings.Builder
+	b.WriteString("- list: a\n  items: []\n  x0: &x0 [v, v, v, v, v, v, v, v, v, v]\n")
+	for i := 1; i < 9; i++ {
+		fmt.Fprintf(&b, "  x%d: &x%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*x%d, ", i-1), 10), ", "))
+	}
+	b.WriteString("- rule: r\n  append: true\n  exceptions:\n    - name: e\n      values: *x8\n")
+	return b.String()
+}
+
+func listBomb() string {
+	var b strings.Builder
+	for i := 0; i < 40; i++ {
+		fmt.Fprintf(&b, "- list: l%d\n  items: [%s]\n", i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("l%d, ", i+1), 10), ", "))
+	}
+	return b.String() + ruleText("proc.name in (l0)")
+}
+
+func wideBomb() string {
+	return "- list: l\n  items: [" + strings.Repeat("value, ", 20000) + "v]\n" +
+		ruleText("proc.name in ("+strings.Repeat("l, ", 20000)+"l)")
+}
+
+func macroBomb() string {
+	var b strings.Builder
+	b.WriteString("- macro: m0\n  condition: evt.type=open\n")
+	for i := 1; i < 60; i++ {
+		fmt.Fprintf(&b, "- macro: m%d\n  condition: m%d or m%d\n", i, i-1, i-1)
+	}
+	return b.String() + ruleText("m59")
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// golden compares got with a file of testdata, or writes it with -update.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// reportFiles has a file of each kind: clean, with warnings, with another
+// shape, with an error in a condition, in the structure, not YAML at all.
+func reportFiles() []File {
+	long := strings.Repeat("proc.name = a_rather_long_name or ", 8)
+	return []File{
+		{"clean.yaml", []byte("- list: l\n  items: [a]\n- rule: one\n  desc: d\n  condition: evt.type=open and proc.name in (l)\n  output: o\n  priority: INFO\n")},
+		{"warnings.yaml", []byte("- macro: unused\n  condition: evt.type=close\n- list: l\n  items: [b]\n  append: true\n")},
+		{"shape.yaml", []byte("- macro: unused\n  condition: evt.type=close\n- rule: two\n  desc: d\n  condition: unused\n  output: o\n  priority: info\n")},
+		{"field.yaml", []byte("- rule: three\n  desc: d\n  condition: >\n    evt.type = open and\n    (" + long + "proc.nmae = x or " + long + "fd.name = y)\n  output: o\n  priority: INFO\n")},
+		{"structure.yaml", []byte("- rule: four\n  desc: d\n  condition: evt.type=open\n  output: o\n  priority: INFO\n  exceptions:\n    - name: e\n      fields: [proc.name]\n      values: word\n")},
+		{"syntax.yaml", []byte("- rule: five\n  desc: 'd\n")},
+	}
+}
+
+func TestReportText(t *testing.T) {
+	_, rep := Load(reportFiles(), Options{Validate: true})
+	golden(t, "report.txt", rep.Text()+"\n")
+}
+
+func TestReportOfARealLoadIsThatOfTheBadFile(t *testing.T) {
+	_, rep := Load(reportFiles(), Options{})
+	want := rep.Files[len(rep.Files)-1].Text()
+	if err := rep.Err(); err == nil || err.Error() != want || !strings.HasPrefix(want, "field.yaml: Invalid\n") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestHintsNameFileLineColumnAndItem(t *testing.T) {
+	_, rep := Load(reportFiles(), Options{})
+	want := []string{"field.yaml:5:278, rule 'three': did you mean 'proc.name'? (filter_check called with nonexistent field proc.nmae)"}
+	if diff := cmp.Diff(want, rep.Hints()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReportJSON(t *testing.T) {
+	_, rep := Load(reportFiles(), Options{Validate: true})
+	var v any
+	if err := json.Unmarshal(rep.JSON(), &v); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "report.json", string(text)+"\n")
+}
+
+func TestDescribe(t *testing.T) {
+	rs := load(t, matchRules, Options{})
+	golden(t, "describe.txt", rs.DescribeText())
+	if _, ok := rs.DescribeRuleText("nope"); ok {
+		t.Error("a rule that is not there is described")
+	}
+	one, ok := rs.DescribeRuleJSON("Read below etc")
+	var v any
+	if err := json.Unmarshal(one, &v); err != nil || !ok {
+		t.Fatal(err)
+	}
+	text, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "describe.json", string(text)+"\n")
+}
+
+func TestDescribeWrapsLongDescriptions(t *testing.T) {
+	got := wrap(strings.Repeat("word ", 20), nameWidth+1, tableWidth)
+	for i, line := range strings.Split(got, "\n") {
+		if n := len(strings.TrimSpace(line)); n > tableWidth-nameWidth-1 {
+			t.Errorf("line %d has %d columns", i, n)
+		}
+		if i > 0 && !strings.HasPrefix(line, strings.Repeat(" ", nameWidth+1)+"word") {
+			t.Errorf("line %d is not indented: %q", i, line)
+		}
+	}
+}
+
+func TestSchemaIsJSON(t *testing.T) {
+	var v map[string]any
+	if err := json.Unmarshal(Schema(), &v); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "schema.json", string(Schema())+"\n")
+}
+
+func TestSnippetShowsTheLineAndAtMostEightyBytesAroundThePlace(t *testing.T) {
+	long := strings.Repeat("x", 100)
+	tests := map[string]struct {
+		text string
+		at   int
+		want string
+	}{
+		"a line among others":     {"one\ntwo\nthree", 5, "two\n ^\n"},
+		"the end of the text":     {"one\ntwo\n", 8, "two\n  ^\n"},
+		"far beyond it":           {"one", 99, "one\n  ^\n"},
+		"a line break":            {"one\ntwo", 3, "one\n  ^\n"},
+		"cut on both sides":       {long + "!" + long, 100, "..." + long[:77] + "!" + long[:76] + "...\n" + strings.Repeat(" ", 80) + "^\n"},
+		"an empty text":           {"\n\n", 1, "\n^\n"},
+		"cut at the end":          {"!" + long, 0, "!" + long[:76] + "...\n^\n"},
+		"a short line is not cut": {long[:50], 20, long[:50] + "\n" + strings.Repeat(" ", 20) + "^\n"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := snippet(tt.text, tt.at); got != tt.want {
+				t.Errorf("got:\n%swant:\n%s", got, tt.want)
+			}
+		})
+	}
+}
