@@ -51,14 +51,8 @@ type node struct {
 	pair  *pair
 	multi *fields.Ref
 
-	index *keyed // for an equality that can find its conditions by value
+	index *keyed // how a value finds the conditions that need the check, or nil
 	uses  int32
-}
-
-// keyed is a check that holds for just these texts of a value.
-type keyed struct {
-	value int32
-	texts []string
 }
 
 // Builder collects conditions for a Program.
@@ -217,40 +211,17 @@ func (b *Builder) unary(n *filter.Unary) (ref, error) {
 	if err != nil {
 		return never, err
 	}
-	return b.check(left, "exists", "", present{}, 1), nil
+	return b.check(left, "exists", "", present{}, 1, nil), nil
 }
 
 // check adds a node for a check with constants. what identifies the operator
-// and the constants.
-func (b *Builder) check(left int32, op, what string, m matcher, cost int) ref {
+// and the constants, index is nil for a check that no value can find.
+func (b *Builder) check(left int32, op, what string, m matcher, cost int, index *keyed) ref {
 	v := &b.values[left]
-	n := node{kind: kindCheck, left: left, m: m, cost: int32(v.cost + cost)}
+	n := node{kind: kindCheck, left: left, m: m, cost: int32(v.cost + cost), index: index}
 	if v.multi != nil {
 		n.kind, n.multi, n.cost = kindMulti, v.multi, 4*n.cost
 		n.every = v.multi.Field.NEAll && strings.HasPrefix(op, "!=")
 	}
-	if v.class() == classString && !v.list && v.multi == nil {
-		n.index = keyedCheck(left, m)
-	}
 	return b.intern(fmt.Sprintf("?%d %s %s", left, op, what), n)
-}
-
-// keyedCheck returns which texts a check holds for, when they can be listed.
-func keyedCheck(left int32, m matcher) *keyed {
-	switch m := m.(type) {
-	case *textEqual:
-		if !m.invert {
-			return &keyed{left, []string{m.s}}
-		}
-	case *textIn:
-		if !m.invert {
-			k := &keyed{value: left}
-			for s := range m.set.members {
-				k.texts = append(k.texts, s)
-			}
-			slices.Sort(k.texts)
-			return k
-		}
-	}
-	return nil
 }

@@ -63,17 +63,22 @@ func (b *Builder) constants(n *filter.Binary, left int32, op string, elems []fil
 		}
 		keys[i] = list[i].key()
 	}
+	modifier := n.Modifier
+	if modifier != "" && len(list) == 0 {
+		return never, nil
+	}
+	if op == "=" && modifier == "anyof" {
+		op, modifier = "in", ""
+	}
 	cost := opCost[op]
-	if n.Modifier != "" {
-		if len(list) == 0 {
-			return never, nil
-		}
-		m, err := modified(&v, op, n.Modifier, list, texts, n.Right)
+	if modifier != "" {
+		m, err := modified(&v, op, modifier, list, texts, n.Right)
 		if err != nil {
 			return never, err
 		}
 		slices.Sort(keys) // oneof counts doubles, so they stay
-		return b.check(left, op, n.Modifier+strings.Join(keys, ","), m, cost*len(list)), nil
+		return b.check(left, op, modifier+strings.Join(keys, ","), m, cost*len(list),
+			newKeyed(&v, left, op, list)), nil
 	}
 	m, err := newMatcher(&v, op, list, texts, n.Right)
 	if err != nil {
@@ -92,17 +97,13 @@ func (b *Builder) constants(n *filter.Binary, left int32, op string, elems []fil
 			op = "="
 		}
 	}
-	return b.check(left, op, strings.Join(keys, ","), m, cost), nil
+	return b.check(left, op, strings.Join(keys, ","), m, cost, newKeyed(&v, left, op, list)), nil
 }
 
 // modified returns the matcher of an operator with a modifier.
 func modified(v *value, op, modifier string, list []literal, texts []string, at filter.Node) (matcher, error) {
-	set := v.class() != classNet && v.class() != classDouble
-	switch {
-	case set && op == "=" && modifier == "anyof":
-		return newMatcher(v, "in", list, texts, at)
-	case set && op == "!=" && modifier == "allof":
-		if v.class().isText() {
+	if c := v.class(); op == "!=" && modifier == "allof" && c != classNet && c != classDouble {
+		if c.isText() {
 			return &textIn{newTextSet(list), true}, nil
 		}
 		return &numIn{newNumSet(list), true}, nil
@@ -226,16 +227,21 @@ func (b *Builder) warnAbout(op string, lit *filter.Value) {
 		warn("regex check with '%s' may be optimized with simpler operators such as '=', 'contains', 'startswith', 'endswith'")
 	}
 	text := strings.Join(strings.Fields(lit.Text), "")
-	if f, length, err := filter.ParseField(text); err == nil && length == len(text) {
-		if f, ok := f.(*filter.Field); ok {
-			if _, err := fields.Resolve(b.cat, f.Name, f.Arg, f.HasArg); err == nil {
-				warn("'%s' may be a valid field misused as a const string value")
-			}
-		}
+	if strings.Contains(text, ".") && isField(b.cat, text) {
+		warn("'%s' may be a valid field misused as a const string value")
 	}
-	for _, t := range append(filter.Transformers(), "val") {
-		if strings.HasPrefix(text, t+"(") && strings.HasSuffix(text, ")") {
-			warn("'%s' may be a valid field transformer misused as a const string value")
-		}
+	name, _, call := strings.Cut(text, "(")
+	if call && strings.HasSuffix(text, ")") && (name == "val" || slices.Contains(filter.Transformers(), name)) {
+		warn("'%s' may be a valid field transformer misused as a const string value")
 	}
+}
+
+func isField(cat fields.Catalog, text string) bool {
+	n, length, err := filter.ParseField(text)
+	f, ok := n.(*filter.Field)
+	if err != nil || !ok || length < len(text) {
+		return false
+	}
+	_, err = fields.Resolve(cat, f.Name, f.Arg, f.HasArg)
+	return err == nil
 }

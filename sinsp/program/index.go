@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/sinsp/evtset"
 )
 
 // index finds the conditions that an event can make true without evaluating
@@ -20,14 +21,6 @@ type index struct {
 	gates  []gate
 }
 
-// keyIndex finds conditions by the value of a text field: those that need it
-// to be one of some texts (proc.name in (a, b)).
-type keyIndex struct {
-	value  int32
-	all    []uint64 // conditions that it decides about
-	byText map[string][]uint64
-}
-
 // gate is a check that many conditions need.
 type gate struct {
 	check ref
@@ -35,7 +28,6 @@ type gate struct {
 }
 
 const (
-	minKeyed  = 4  // fewer conditions are not worth a look into a map
 	minGated  = 3  // fewer conditions find out by themselves
 	maxGates  = 64 // gates that are asked for an event
 	gateLimit = 100
@@ -56,12 +48,22 @@ func newIndex(p *Program, rules []rule) index {
 // indexTypes makes a set for each event type; types with the same conditions
 // share it.
 func (x *index) indexTypes(rules []rule) {
+	groups := map[evtset.Types][]uint64{} // most conditions share their types with others
+	for id, r := range rules {
+		if r.root == never {
+			continue
+		}
+		if groups[r.types] == nil {
+			groups[r.types] = make([]uint64, x.words)
+		}
+		groups[r.types][id/64] |= 1 << (id % 64)
+	}
 	shared := map[string][]uint64{}
-	set := func(has func(rule) bool) []uint64 {
+	set := func(wanted func(evtset.Types) bool) []uint64 {
 		s := make([]uint64, x.words)
-		for id, r := range rules {
-			if r.root != never && has(r) {
-				s[id/64] |= 1 << (id % 64)
+		for types, members := range groups {
+			if wanted(types) {
+				unite(s, members)
 			}
 		}
 		key := string(wordBytes(s))
@@ -72,9 +74,9 @@ func (x *index) indexTypes(rules []rule) {
 		return s
 	}
 	for t := range scap.EventType(len(scap.Events)) {
-		x.byType = append(x.byType, set(func(r rule) bool { return r.types.Has(t) }))
+		x.byType = append(x.byType, set(func(types evtset.Types) bool { return types.Has(t) }))
 	}
-	x.other = set(func(r rule) bool { return r.types.All() })
+	x.other = set(evtset.Types.All)
 }
 
 func wordBytes(s []uint64) []byte {
@@ -96,53 +98,6 @@ func conjuncts(nodes []node, r ref, list []ref) []ref {
 		}
 	}
 	return list
-}
-
-// indexKeys chooses for each condition the text field that most conditions
-// ask for by value.
-func (x *index) indexKeys(p *Program, needs [][]ref) {
-	count := map[int32]int{}
-	for _, list := range needs {
-		seen := map[int32]bool{}
-		for _, r := range list {
-			if k := p.nodes[r.node()].index; k != nil && !r.inv() && !seen[k.value] {
-				seen[k.value] = true
-				count[k.value]++
-			}
-		}
-	}
-	byValue := map[int32]*keyIndex{}
-	for id, list := range needs {
-		var best *keyed
-		for _, r := range list {
-			k := p.nodes[r.node()].index
-			if k == nil || r.inv() || count[k.value] < minKeyed {
-				continue
-			}
-			if best == nil || cmp.Or(cmp.Compare(count[best.value], count[k.value]), cmp.Compare(len(k.texts), len(best.texts))) < 0 {
-				best = k
-			}
-		}
-		if best == nil {
-			continue
-		}
-		ki := byValue[best.value]
-		if ki == nil {
-			ki = &keyIndex{value: best.value, all: make([]uint64, x.words), byText: map[string][]uint64{}}
-			byValue[best.value] = ki
-		}
-		ki.all[id/64] |= 1 << (id % 64)
-		for _, s := range best.texts {
-			if ki.byText[s] == nil {
-				ki.byText[s] = make([]uint64, x.words)
-			}
-			ki.byText[s][id/64] |= 1 << (id % 64)
-		}
-	}
-	for _, ki := range byValue {
-		x.keys = append(x.keys, *ki)
-	}
-	slices.SortFunc(x.keys, func(a, b keyIndex) int { return int(a.value - b.value) })
 }
 
 // indexGates chooses the cheap checks that most conditions need.
@@ -198,17 +153,7 @@ func (x *index) candidates(r *Run) bool {
 		if !meet(r.cand, k.all) {
 			continue
 		}
-		var hit []uint64
-		if v, ok := r.value(k.value); ok {
-			hit = k.byText[v.S]
-		}
-		for w := range r.cand {
-			keep := ^k.all[w]
-			if hit != nil {
-				keep |= hit[w]
-			}
-			r.cand[w] &= keep
-		}
+		k.restrict(r)
 	}
 	for i := range x.gates {
 		g := &x.gates[i]

@@ -38,7 +38,8 @@ type Run struct {
 	vals    []fields.Value
 	scratch [][]byte
 	multi   fields.Value
-	cand    []uint64
+	cand    []uint64 // conditions worth evaluating
+	hit     []uint64 // conditions that a value finds
 	out     []int32
 }
 
@@ -51,6 +52,7 @@ func (p *Program) NewRun() *Run {
 		vals:    make([]fields.Value, len(p.values)),
 		scratch: make([][]byte, len(p.values)),
 		cand:    make([]uint64, p.index.words),
+		hit:     make([]uint64, p.index.words),
 		out:     make([]int32, 0, len(p.roots)),
 	}
 }
