@@ -21,9 +21,9 @@ const manyTypes = 100
 
 // condition is what is known of a condition beside its tree.
 type condition struct {
-	Syscalls scap.SyscallSet // that can make it true
-	Types    evtset.Types    // of events that can make it true
-	types    evtset.Types    // for which it is asked
+	syscalls scap.SyscallSet
+	types    evtset.Types
+	match    evtset.Types // without the halves of calls that it rules out
 	warnings []program.Warning
 }
 
@@ -36,7 +36,7 @@ func analyze(tree filter.Node) (condition, error) {
 	if err := res.UnknownName(); err != nil {
 		return condition{}, err
 	}
-	return condition{Syscalls: res.Syscalls, Types: res.Types, types: res.Match}, nil
+	return condition{syscalls: res.Syscalls, types: res.Types, match: res.Match}, nil
 }
 
 // check compiles the rule's condition to see whether it makes sense; text and
@@ -55,11 +55,11 @@ func (c *compiler) check(d *ruleDef, r *Rule, text string, own filter.Node) (dro
 		cond.warnings = warnings
 		c.checked[key] = cond
 	}
-	r.condition = cond
+	r.Syscalls, r.Types, r.types = cond.syscalls, cond.types, cond.match
 	for _, w := range cond.warnings {
 		c.warn(WarnCompileCondition, d.condAt.inText(inCondition, text, w.Pos), w.Msg)
 	}
-	if d.source == SourceSyscall && d.warnTypes && cond.Types.Len() > manyTypes {
+	if d.source == SourceSyscall && d.warnTypes && cond.types.Len() > manyTypes {
 		c.warn(WarnNoEventType, d.at,
 			"Rule matches too many evt.type values. This has a significant performance penalty.")
 	}
@@ -104,6 +104,9 @@ func (c *compiler) badCondition(d *ruleDef, text string, own filter.Node, err er
 // inMacro says, when an unknown field comes from a macro, where the condition
 // names that macro, and in a hint where the macro is.
 func (c *compiler) inMacro(own filter.Node, field string) (pos filter.Pos, hint string, ok bool) {
+	if namesField(own, field) {
+		return pos, "", false
+	}
 	filter.Inspect(own, func(n filter.Node) bool {
 		id, isMacro := n.(*filter.Identifier)
 		if !isMacro || ok {
@@ -123,22 +126,24 @@ func (c *compiler) holder(m *compiledMacro, field string) *compiledMacro {
 	if m == nil {
 		return nil
 	}
-	found := m
-	direct := false
-	filter.Inspect(m.tree, func(n filter.Node) bool {
-		f, ok := n.(*filter.Field)
-		direct = direct || ok && f.Name == field
-		return !direct
-	})
-	if direct {
-		return found
+	if namesField(m.tree, field) {
+		return m
 	}
 	for _, name := range m.macros {
-		if found = c.holder(c.byMacro[name], field); found != nil {
-			return found
+		if h := c.holder(c.byMacro[name], field); h != nil {
+			return h
 		}
 	}
 	return nil
+}
+
+func namesField(tree filter.Node, field string) (yes bool) {
+	filter.Inspect(tree, func(n filter.Node) bool {
+		f, ok := n.(*filter.Field)
+		yes = yes || ok && f.Name == field
+		return !yes
+	})
+	return yes
 }
 
 func eventNames() []string {
@@ -175,22 +180,32 @@ func (c *compiler) output(d *ruleDef, r *Rule) (drop bool, f *fault) {
 		text = strings.ReplaceAll(text, containerInfo, "")
 	}
 	r.Format = text
-	compiled, err := format.CompileOutput(c.set.catalog, text)
-	if err != nil {
-		return c.badOutput(d, err)
-	}
-	r.outputFields = compiled.Names()
-	for _, x := range r.Extra {
-		if x.Format != "" {
-			_, err = format.CompileOutput(c.set.catalog, x.Format)
-		} else {
-			_, err = format.CompileOutput(c.set.catalog, "%"+x.Key)
-		}
+	names, ok := c.outputs[text]
+	if !ok {
+		compiled, err := format.CompileOutput(c.set.catalog, text)
 		if err != nil {
-			return false, &fault{code: ErrCompileOutput, msg: err.Error(), at: d.outAt}
+			return c.badOutput(d, err)
+		}
+		names = compiled.Names()
+		c.outputs[text] = names
+	}
+	r.outputFields = names
+	return false, c.extraFields(d, r)
+}
+
+// extraFields checks what the configuration adds to the rule's output fields;
+// what is wrong there is an error even for a rule that could be left out.
+func (c *compiler) extraFields(d *ruleDef, r *Rule) *fault {
+	for _, x := range r.Extra {
+		text := x.Format
+		if text == "" {
+			text = "%" + x.Key
+		}
+		if _, err := format.CompileOutput(c.set.catalog, text); err != nil {
+			return &fault{code: ErrCompileOutput, msg: err.Error(), at: d.outAt}
 		}
 	}
-	return false, nil
+	return nil
 }
 
 func (c *compiler) badOutput(d *ruleDef, err error) (drop bool, f *fault) {

@@ -30,7 +30,9 @@ type compiler struct {
 	trees   map[string]parsed    // by text
 	checked map[string]condition // by the text of the whole tree
 	builder *program.Builder     // has every condition that was checked
+	outputs map[string][]string  // the fields of outputs that are good
 	byMacro map[string]*compiledMacro
+	nodes   int // of all conditions together
 	rep     *FileReport
 }
 
@@ -39,6 +41,7 @@ func newCompiler(set *collector, opts *Options) *compiler {
 		set: set, opts: opts,
 		trees:   map[string]parsed{},
 		checked: map[string]condition{},
+		outputs: map[string][]string{},
 		builder: program.NewBuilder(set.catalog),
 	}
 }
@@ -59,7 +62,7 @@ func (c *compiler) parse(text string) (filter.Node, error) {
 
 // compile makes a ruleset of everything collected so far. Warnings go to rep.
 func (c *compiler) compile(rep *FileReport) (*Ruleset, *fault) {
-	c.rep = rep
+	c.rep, c.nodes = rep, 0
 	rs := &Ruleset{
 		lists:   c.set.compileLists(),
 		isList:  isList(c.set.byList),
@@ -217,6 +220,10 @@ func (c *compiler) resolve(s *scope, tree filter.Node, d *ruleDef, text string) 
 	full, err := s.resolve(tree)
 	if err != nil {
 		return nil, c.unresolvedFault(err, d.at, text)
+	}
+	if c.nodes += s.size; c.nodes > maxTrees {
+		return nil, &fault{code: ErrValidate, at: d.at,
+			msg: "The conditions are too large together when macros are put in place"}
 	}
 	return full, nil
 }

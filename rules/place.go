@@ -215,5 +215,8 @@ func snippet(text string, at int) string {
 	if to-at >= snippetReach {
 		copy(line[len(line)-3:], "...")
 	}
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
 	return string(line) + "\n" + strings.Repeat(" ", at-from) + "^\n"
 }

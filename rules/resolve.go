@@ -185,9 +185,13 @@ type scope struct {
 	size   int // of the tree as it grows
 }
 
-// Most nodes that a condition may have: macros that each use another one
-// twice must not exhaust memory.
-const maxTree = 1 << 20
+// Most nodes that one condition and all of them together may have: macros
+// that each use another one twice must not exhaust memory and time. The
+// largest condition of the reference's rules has 1300, all have 8300.
+const (
+	maxTree  = 1 << 17
+	maxTrees = 1 << 22
+)
 
 // unresolved is a macro name that nothing or only itself stands behind.
 type unresolved struct {

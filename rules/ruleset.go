@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/sinsp/evtset"
 	"github.com/tiercel/tiercel/sinsp/fields"
 	"github.com/tiercel/tiercel/sinsp/filter"
 )
@@ -25,11 +26,13 @@ type Rule struct {
 	Tags            []string // sorted
 	Enabled         bool
 	Capture         bool
-	CaptureDuration time.Duration // 0: as configured
-	Index           int           // its place in the order of definition
+	CaptureDuration time.Duration   // 0: as configured
+	Index           int             // its place in the order of definition
+	Syscalls        scap.SyscallSet // that can make the condition true
+	Types           evtset.Types    // of events that can make it true
 
-	condition
-	lists, macros []string // named directly
+	types         evtset.Types // for which it is asked
+	lists, macros []string     // named directly
 	exceptions    []exception
 	outputFields  []string
 	enabledInFile bool
