@@ -135,7 +135,7 @@ func TestRewriteReachesEveryNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `(A.B exists or join(+2,(C.D, len(E.F))) = val(G.H) or I.J in (k2))`; got.String() != want {
+	if want := `(A.B exists or join(+2,(C.D,len(E.F))) = val(G.H) or I.J in (k2))`; got.String() != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

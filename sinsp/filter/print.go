@@ -84,7 +84,7 @@ func (p *printer) node(n Node) {
 		}
 	case *Transform:
 		p.WriteString(n.Name + "(")
-		p.operands(n.Args, ",")
+		p.operands(n.Args)
 		p.WriteByte(')')
 		p.argument(n.Arg, n.HasArg)
 	case *Value:
@@ -128,19 +128,19 @@ func (p *printer) inverted(n Node) {
 	p.node(n)
 }
 
-// operands prints the arguments of a transformer, where a literal that is no
-// number needs quotes.
-func (p *printer) operands(args []Node, sep string) {
+// operands prints the arguments of a transformer or the elements of a list in
+// one, where a literal that is no number needs quotes.
+func (p *printer) operands(args []Node) {
 	for i, a := range args {
 		if i > 0 {
-			p.WriteString(sep)
+			p.WriteByte(',')
 		}
 		switch a := a.(type) {
 		case *Value:
 			p.value(a.Text, lenNumeral)
 		case *List:
 			p.WriteByte('(')
-			p.operands(a.Elems, ", ")
+			p.operands(a.Elems)
 			p.WriteByte(')')
 		default:
 			p.node(a)

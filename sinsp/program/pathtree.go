@@ -37,29 +37,34 @@ func (t *pathTree) add(path string) {
 			*t = pathTree{whole: true}
 			return
 		}
-		t = t.below(name)
+		last, _ := component(path)
+		t = t.below(name, last == "")
 	}
 }
 
-// below returns the subtree of a component, which it makes if need be.
-func (t *pathTree) below(name string) *pathTree {
-	if strings.ContainsAny(name, "?*[") {
-		i := slices.IndexFunc(t.globs, func(g globDir) bool { return g.pattern == name })
-		if i >= 0 {
-			return t.globs[i].below
+// below returns the subtree of a component, which it makes if need be. When a
+// path ends there it makes a new one: that glob counts as added last.
+func (t *pathTree) below(name string, ends bool) *pathTree {
+	if !strings.ContainsAny(name, "?*[") {
+		sub := t.dirs[name]
+		if sub == nil {
+			if t.dirs == nil {
+				t.dirs = make(map[string]*pathTree)
+			}
+			sub = &pathTree{}
+			t.dirs[name] = sub
 		}
-		sub := &pathTree{}
-		t.globs = slices.Insert(t.globs, 0, globDir{name, sub})
 		return sub
 	}
-	sub := t.dirs[name]
-	if sub == nil {
-		if t.dirs == nil {
-			t.dirs = make(map[string]*pathTree)
-		}
-		sub = &pathTree{}
-		t.dirs[name] = sub
+	i := slices.IndexFunc(t.globs, func(g globDir) bool { return g.pattern == name })
+	if i >= 0 && !ends {
+		return t.globs[i].below
 	}
+	if i >= 0 {
+		t.globs = slices.Delete(t.globs, i, i+1)
+	}
+	sub := &pathTree{}
+	t.globs = slices.Insert(t.globs, 0, globDir{name, sub})
 	return sub
 }
 

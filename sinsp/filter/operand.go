@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package filter
+
+// fieldSide reads val(field) or a transformer on a right side; nil when there
+// is neither.
+func (p *parser) fieldSide() (Node, error) {
+	p.blank()
+	at := p.pos
+	if !p.literal("val(") {
+		return p.transform()
+	}
+	p.blank()
+	f, err := p.field()
+	if err != nil {
+		return nil, err
+	}
+	if f == nil {
+		return nil, p.fail("expected a field within 'val'")
+	}
+	p.blank()
+	if !p.literal(")") {
+		return nil, p.fail("expected a ')' token")
+	}
+	f.At, f.InVal = at, true
+	return f, nil
+}
+
+// fieldOrTransform returns nil when neither is next.
+func (p *parser) fieldOrTransform() (Node, error) {
+	f, err := p.field()
+	if err != nil {
+		return nil, err
+	}
+	if f != nil {
+		return f, nil
+	}
+	return p.transform()
+}
+
+// field returns nil when no field is next.
+func (p *parser) field() (*Field, error) {
+	at := p.pos
+	name, ok := p.token(lenFieldName)
+	if !ok {
+		return nil, nil
+	}
+	arg, hasArg, err := p.argument()
+	if err != nil {
+		return nil, err
+	}
+	return &Field{At: at, Name: name, Arg: arg, HasArg: hasArg}, nil
+}
+
+// argument reads the text in square brackets, if there is one.
+func (p *parser) argument() (arg string, ok bool, err error) {
+	if !p.literal("[") {
+		return "", false, nil
+	}
+	if arg, ok, err = p.quoted(); err != nil {
+		return "", false, err
+	}
+	if !ok {
+		arg, ok = p.token(lenArgText)
+	}
+	if !ok {
+		return "", false, p.fail("expected a valid field argument: a quoted string or a bare string")
+	}
+	if !p.literal("]") {
+		return "", false, p.fail("expected a ']' token")
+	}
+	return arg, true, nil
+}
+
+// transform returns nil when no transformer is next.
+func (p *parser) transform() (Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	t := &Transform{At: p.pos}
+	for _, name := range transformers {
+		if p.literal(name + "(") {
+			t.Name = name
+			break
+		}
+	}
+	if t.Name == "" {
+		return nil, nil
+	}
+	var err error
+	operand := func() (Node, error) { return p.operand(true, t.Name) }
+	if t.Args, err = p.elements(operand); err != nil {
+		return nil, err
+	}
+	t.Arg, t.HasArg, err = p.argument()
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// operand reads one argument of a transformer, or one element of a list
+// there.
+func (p *parser) operand(list bool, of string) (Node, error) {
+	at := p.pos
+	if num, ok := p.number(); ok {
+		return &Value{At: at, Text: num}, nil
+	}
+	text, ok, err := p.quoted()
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return &Value{At: at, Text: text, Quoted: true}, nil
+	}
+	if list && p.literal("(") {
+		if p.emptyList() {
+			return &List{At: at}, nil
+		}
+		elems, err := p.elements(func() (Node, error) { return p.operand(false, of) })
+		if err != nil {
+			return nil, err
+		}
+		return &List{At: at, Elems: elems}, nil
+	}
+	n, err := p.fieldOrTransform()
+	if n == nil && err == nil {
+		err = p.fail("expected a field, a transformer or a value within '%s'", of)
+	}
+	return n, err
+}
