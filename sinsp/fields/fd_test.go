@@ -266,3 +266,30 @@ func TestUnixSocket(t *testing.T) {
 		"evt.category": "ipc", "evt.arg.data": "hi..x", "evt.res": "SUCCESS",
 	}.check(t, ev)
 }
+
+// nameTable is a fixed fields.HostNames.
+type nameTable map[string][]string
+
+func (n nameTable) NamesOf(addr string) []string { return n[addr] }
+
+func TestHostNames(t *testing.T) {
+	cat := fields.Default().WithHostNames(nameTable{"\x5d\xb8\xd8\x22": {"example.com", "example.org"}})
+	ev := run(t, connected()...)
+	ref, err := fields.Resolve(cat, "fd.sip.name", "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v fields.Value
+	if !ref.Extract(ev, &v) || v.S != "example.com" {
+		t.Errorf("fd.sip.name is %q", v.S)
+	}
+	if !ref.Multi() || !ref.Each(ev, 1, &v) || v.S != "example.org" || ref.Each(ev, 2, &v) {
+		t.Error("a comparison does not see both names")
+	}
+	if ref, err = fields.Resolve(cat, "fd.cip.name", "", false); err != nil || ref.Extract(ev, &v) {
+		t.Errorf("fd.cip.name has a value (%v)", err)
+	}
+	if got := ask(t, ev, "fd.sip.name"); got != none {
+		t.Errorf("the default table knows %q", got)
+	}
+}

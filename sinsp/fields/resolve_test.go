@@ -201,3 +201,21 @@ func TestEveryFieldOfTheStockRulesResolves(t *testing.T) {
 		}
 	}
 }
+
+// FuzzResolvePrefix: it never takes more than there is, and what it took
+// resolves to the same field on its own.
+func FuzzResolvePrefix(f *testing.F) {
+	for _, s := range []string{"proc.name", "evt.arg.flags x", "proc.aname[2]", `proc.env["A B"]`, "proc.env[", "..", "evt.type.is.open", "thread.cgroup.cpu[1]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		ref, n, err := fields.ResolvePrefix(fields.Default(), text)
+		if err != nil {
+			return
+		}
+		again, m, err := fields.ResolvePrefix(fields.Default(), text[:n])
+		if err != nil || m != n || again.Text != ref.Text {
+			t.Errorf("%q: took %q as %s, alone %d bytes as %s (%v)", text, text[:n], ref.Text, m, again.Text, err)
+		}
+	})
+}

@@ -51,10 +51,10 @@ func socketFields() []*Field {
 		network("fd.lnet", localSide, "Network that this host's address lies in."),
 		network("fd.rnet", remoteSide, "Network that the other host's address lies in."),
 		boolean("fd.connected", ofFDBool(func(f *state.FD) bool { return f.Connected }), "Whether the socket is connected."),
-		text("fd.cip.name", nil, "Host name of the client's address. Without a value: names are not looked up yet.").plain(),
-		text("fd.sip.name", nil, "Host name of the server's address. Without a value: names are not looked up yet.").plain(),
-		text("fd.lip.name", nil, "Host name of this host's address. Without a value: names are not looked up yet.").plain(),
-		text("fd.rip.name", nil, "Host name of the other host's address. Without a value: names are not looked up yet.").plain(),
+		text("fd.cip.name", nil, "Host name of the client's address. Only names that rules mention are known.").plain(),
+		text("fd.sip.name", nil, "Host name of the server's address. Only names that rules mention are known.").plain(),
+		text("fd.lip.name", nil, "Host name of this host's address. Only names that rules mention are known.").plain(),
+		text("fd.rip.name", nil, "Host name of the other host's address. Only names that rules mention are known.").plain(),
 	}
 }
 
