@@ -161,6 +161,34 @@ TCL_INLINE int tcl_p_msg_control(struct tcl_ctx *c, u64 msg)
 			    tcl_msg_word(c, msg, TCL_MSG_CONTROLLEN), TCL_MAX_CONTROL);
 }
 
+/* struct mmsghdr: a message, and behind it how much of it was moved. */
+TCL_INLINE u32 tcl_mmsg_len(struct tcl_ctx *c, u64 mmsg)
+{
+	u32 len = 0;
+
+	if (tcl_uread(&len, sizeof(len), mmsg + (c->compat ? 28 : 56)))
+		len = 0;
+	return len;
+}
+
+/* What became of the first message. */
+TCL_INLINE int tcl_p_mmsg_res(struct tcl_ctx *c, u64 mmsg)
+{
+	return tcl_put_s64(c, TCL_RET(c) > 0 ? (s64)tcl_mmsg_len(c, mmsg) : TCL_RET(c));
+}
+
+TCL_INLINE int tcl_p_mmsg_data_in(struct tcl_ctx *c, u64 mmsg)
+{
+	return tcl_put_iov(c, tcl_msg_word(c, mmsg, TCL_MSG_IOV), tcl_msg_word(c, mmsg, TCL_MSG_IOVLEN),
+			   TCL_RET(c) > 0 ? (u64)tcl_mmsg_len(c, mmsg) : 0);
+}
+
+TCL_INLINE int tcl_p_mmsg_data_out(struct tcl_ctx *c, u64 mmsg)
+{
+	return tcl_put_iov(c, tcl_msg_word(c, mmsg, TCL_MSG_IOV), tcl_msg_word(c, mmsg, TCL_MSG_IOVLEN),
+			   TCL_RET(c) > 0 ? (u64)tcl_mmsg_len(c, mmsg) : ~0ULL);
+}
+
 /* Addresses of the socket that data went out of or came in by. */
 
 TCL_INLINE int tcl_p_socktuple_out(struct tcl_ctx *c, u64 fd)

@@ -154,6 +154,17 @@ TCL_INLINE int tcl_fill_socket_sendmsg_x(struct tcl_ctx *c)
 	return 0;
 }
 
+/* sendmmsg(res, fd, size, data, tuple) */
+TCL_INLINE int tcl_fill_socket_sendmmsg_x(struct tcl_ctx *c)
+{
+	tcl_p_mmsg_res(c, TCL_ARG(c, 1));
+	tcl_put_s64(c, (s32)TCL_ARG(c, 0));
+	tcl_p_msg_size(c, TCL_ARG(c, 1));
+	tcl_p_mmsg_data_out(c, TCL_ARG(c, 1));
+	tcl_p_socktuple_out_msg(c, TCL_ARG(c, 0), TCL_ARG(c, 1));
+	return 0;
+}
+
 /* recvmsg(res, size, data, tuple, msgcontrol, fd) */
 TCL_INLINE int tcl_fill_socket_recvmsg_x(struct tcl_ctx *c)
 {
@@ -163,6 +174,18 @@ TCL_INLINE int tcl_fill_socket_recvmsg_x(struct tcl_ctx *c)
 	tcl_p_socktuple_in_msg(c, TCL_ARG(c, 0), TCL_ARG(c, 1));
 	tcl_p_msg_control(c, TCL_ARG(c, 1));
 	tcl_put_s64(c, (s32)TCL_ARG(c, 0));
+	return 0;
+}
+
+/* recvmmsg(res, fd, size, data, tuple, msgcontrol) */
+TCL_INLINE int tcl_fill_socket_recvmmsg_x(struct tcl_ctx *c)
+{
+	tcl_p_mmsg_res(c, TCL_ARG(c, 1));
+	tcl_put_s64(c, (s32)TCL_ARG(c, 0));
+	tcl_p_msg_size(c, TCL_ARG(c, 1));
+	tcl_p_mmsg_data_in(c, TCL_ARG(c, 1));
+	tcl_p_socktuple_in_msg(c, TCL_ARG(c, 0), TCL_ARG(c, 1));
+	tcl_p_msg_control(c, TCL_ARG(c, 1));
 	return 0;
 }
 

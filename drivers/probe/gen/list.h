@@ -27,7 +27,9 @@
 	X(socket_setsockopt_x, PPME_SOCKET_SETSOCKOPT_X, 6, 1)			\
 	X(socket_getsockopt_x, PPME_SOCKET_GETSOCKOPT_X, 6, 1)			\
 	X(socket_sendmsg_x, PPME_SOCKET_SENDMSG_X, 5, 1)			\
+	X(socket_sendmmsg_x, PPME_SOCKET_SENDMMSG_X, 5, 1)			\
 	X(socket_recvmsg_x, PPME_SOCKET_RECVMSG_X, 6, 1)			\
+	X(socket_recvmmsg_x, PPME_SOCKET_RECVMMSG_X, 6, 1)			\
 	X(syscall_creat_x, PPME_SYSCALL_CREAT_X, 6, 1)				\
 	X(syscall_pipe_x, PPME_SYSCALL_PIPE_X, 4, 1)				\
 	X(syscall_eventfd_x, PPME_SYSCALL_EVENTFD_X, 3, 1)			\
