@@ -76,7 +76,7 @@ func TestFailedOpenStillHasItsPath(t *testing.T) {
 }
 
 func TestPathsRelativeToADirectory(t *testing.T) {
-	for dirfd, want := range map[int]string{9: "/etc/passwd", -100: "/home/alice/passwd", 55: "<UNKNOWN>/passwd"} {
+	for dirfd, want := range map[int]string{9: "/etc/passwd", -100: "/home/alice/passwd", 55: "passwd"} {
 		ev := run(t, named(scap.EvUnlinkatV2X, scaptest.P{"res": 0, "dirfd": dirfd, "name": "passwd", "flags": 0}))
 		wants{"fs.path.name": want, "fs.path.nameraw": "passwd", "evt.arg.name": want, "evt.abspath": want}.check(t, ev)
 	}

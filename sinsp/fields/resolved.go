@@ -147,23 +147,28 @@ func appendComm(dst []byte, ev *state.Event, pid int64) []byte {
 }
 
 // appendAbsPath makes a relative path of a call absolute. It appends nothing
-// for a path that is absolute, empty or not captured.
+// for a path that is absolute, empty or not captured, or whose directory is not
+// known.
 func appendAbsPath(dst []byte, ev *state.Event, path []byte, dirfd int64) []byte {
 	if len(path) == 0 || path[0] == '/' || scap.View(path) == "<NA>" || ev.Thread == nil {
 		return dst
 	}
-	return state.JoinPath(dst, dirName(ev, dirfd), scap.View(path))
+	dir := dirName(ev, dirfd)
+	if dir == "" {
+		return dst
+	}
+	return state.JoinPath(dst, dir, scap.View(path))
 }
 
-// dirName is the path of a directory descriptor.
+// dirName is the path of a directory descriptor, "" when it is not known.
 func dirName(ev *state.Event, dirfd int64) string {
 	if dirfd == atFDCWD {
 		return ev.Thread.CWD()
 	}
-	if fd := ev.Thread.FDs().Get(dirfd); fd != nil && fd.Name != "" {
+	if fd := ev.Thread.FDs().Get(dirfd); fd != nil {
 		return fd.Name
 	}
-	return "<UNKNOWN>"
+	return ""
 }
 
 // AppendFlags appends the names of the bits of n, "|" between them. A name of
