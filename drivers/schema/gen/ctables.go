@@ -164,31 +164,41 @@ func cSyscalls(s *schema.Schema) ([]byte, error) {
 	f.p("\n#else")
 	f.p("#error \"no table of system calls for this architecture\"")
 	f.p("#endif")
-	f.p("\n/* From numbers of 32-bit x86 calls to x86_64 ones; -1: no such call. */")
-	var items []string
-	ia32 := map[int]int{}
+	if err := cCompat(f, s); err != nil {
+		return nil, err
+	}
+	cClasses(f, s)
+	return f.done()
+}
+
+// cCompat writes the way from 32-bit x86 numbers to x86_64 ones.
+func cCompat(f *cFile, s *schema.Schema) error {
+	numbers := slices.Repeat([]int{-1}, tableSize)
 	for _, c := range s.Calls {
 		for _, n := range c.IA32 {
 			if n >= tableSize {
-				return nil, c.Errorf("ia32 number %d of %s is beyond the table", n, c.Name)
+				return c.Errorf("ia32 number %d of %s is beyond the table", n, c.Name)
 			}
-			ia32[n] = c.Number[schema.AMD64]
+			numbers[n] = c.Number[schema.AMD64]
 		}
 	}
-	for n := range tableSize {
-		nr, ok := ia32[n]
-		if !ok {
-			nr = -1
-		}
+	var items []string
+	for n, nr := range numbers {
 		items = append(items, fmt.Sprintf("[%d] = %d", n, nr))
 	}
+	f.p("\n/* From numbers of 32-bit x86 calls to x86_64 ones; -1: no such call. */")
 	f.list("TCL_NR_OF_IA32", items)
+	return nil
+}
+
+// cClasses writes what dropping mode and the drop counters know of calls.
+func cClasses(f *cFile, s *schema.Schema) {
 	f.p("\n/* Sampling classes: what dropping mode does to a call. */")
 	f.p("#define TCL_SAMPLING_NORMAL 0")
 	f.p("#define TCL_SAMPLING_NEVER  1")
 	f.p("#define TCL_SAMPLING_ALWAYS 2")
 	f.p("\n/* Of each code; those left out are normal. */")
-	items = nil
+	var items []string
 	for _, c := range s.Calls {
 		if c.Sampling != "" {
 			items = append(items, fmt.Sprintf("[%d] = %d", c.Code, map[string]int{"never": 1, "always": 2}[c.Sampling]))
@@ -200,8 +210,7 @@ func cSyscalls(s *schema.Schema) ([]byte, error) {
 	for i, name := range schema.DropClasses {
 		ds = append(ds, define{"TCL_CLASS_" + strings.ToUpper(name), fmt.Sprint(i)})
 	}
-	ds = append(ds, define{"TCL_NUM_CLASSES", fmt.Sprint(len(schema.DropClasses))})
-	f.defines(ds)
+	f.defines(append(ds, define{"TCL_NUM_CLASSES", fmt.Sprint(len(schema.DropClasses))}))
 	f.p("\n/* Of each code; those left out are TCL_CLASS_OTHER. */")
 	items = nil
 	for _, c := range s.Calls {
@@ -210,7 +219,6 @@ func cSyscalls(s *schema.Schema) ([]byte, error) {
 		}
 	}
 	f.list("TCL_CLASS_OF_SC", items)
-	return f.done()
 }
 
 // cNumbers writes the tables of one architecture. Events without a filler are
