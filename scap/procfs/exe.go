@@ -12,11 +12,12 @@ import (
 const capDACOverride = 1 << 1
 
 // readExe reads what runs in the process; ok is false when there is no file,
-// as in a process that is only a zombie any more.
+// as in a process that is about to end. A file that we may not look at stays
+// unknown: the process is there all the same.
 func (r *Reader) readExe(o owner, p *Process, status []byte) (ok bool) {
 	link, err := o.dir.link("exe", r.link[:])
 	if err != nil {
-		return false
+		return err == unix.EACCES || err == unix.EPERM
 	}
 	path, deleted := strings.CutSuffix(string(link), deletedSuffix)
 	p.ExePath, p.ExeDeleted = path, deleted

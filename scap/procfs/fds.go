@@ -161,7 +161,9 @@ func anonymousType(name []byte) FDType {
 	return FDUnsupported
 }
 
-// kernelDev turns a device number of stat into the kernel's own encoding.
+// kernelDev turns a device number of stat into the encoding that events carry
+// (new_encode_dev of the kernel).
 func kernelDev(dev uint64) uint32 {
-	return unix.Major(dev)<<20 | unix.Minor(dev)
+	major, minor := unix.Major(dev), unix.Minor(dev)
+	return minor&0xff | major<<8 | minor&^0xff<<12
 }

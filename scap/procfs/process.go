@@ -132,7 +132,7 @@ type FD struct {
 	Type    FDType
 	Name    string // path of a file or directory; path of a bound unix socket; else the text of the link
 	Flags   uint32 // open flags in the portable encoding, PPM_O_*
-	Dev     uint32 // files and directories: device in the kernel's encoding (major << 20 | minor)
+	Dev     uint32 // files and directories: device as events carry it: minor & 0xff | major << 8 | minor &^ 0xff << 12
 	Ino     uint64
 	MountID uint32
 	PID     int64 // target of a pidfd, else 0

@@ -305,7 +305,7 @@ func TestDescriptorsByKind(t *testing.T) {
 			if err := unix.Stat(w.target, &st); err != nil {
 				t.Fatal(err)
 			}
-			w.fd.Ino, w.fd.Dev = st.Ino, unix.Major(st.Dev)<<20|unix.Minor(st.Dev)
+			w.fd.Ino, w.fd.Dev = st.Ino, kernelDev(st.Dev)
 		}
 		if w.info == "Pid: 4711" {
 			w.fd.Flags = scap.FileFlagsORdonly
@@ -339,6 +339,16 @@ func TestOpenFlagsAreTranslated(t *testing.T) {
 	} {
 		if got := OpenFlags(c.native); got != c.want {
 			t.Errorf("%s: %#x, want %#x", c.name, got, c.want)
+		}
+	}
+}
+
+func TestDeviceNumbersAreThoseOfEvents(t *testing.T) {
+	for _, c := range []struct{ major, minor, want uint32 }{
+		{254, 0, 0xfe00}, {8, 1, 0x801}, {0, 24, 0x18}, {259, 0x12345, 0x12310345},
+	} {
+		if got := kernelDev(unix.Mkdev(c.major, c.minor)); got != c.want {
+			t.Errorf("%d:%d is %#x, want %#x", c.major, c.minor, got, c.want)
 		}
 	}
 }
