@@ -32,7 +32,7 @@ func ExampleLoad() {
 	// execveat for Shell
 }
 
-// Hints name the place as editors know it, and what was probably meant.
+// Hints name the place as editors count, and what was probably meant.
 func ExampleReport_Hints() {
 	files := []rules.File{{Name: "rules.yaml", Content: []byte(`
 - rule: Shell
@@ -46,5 +46,5 @@ func ExampleReport_Hints() {
 		fmt.Println(h)
 	}
 	// Output:
-	// rules.yaml:4:36, rule 'Shell': did you mean 'proc.name'? (filter_check called with nonexistent field proc.nmae)
+	// rules.yaml:4:36, rule 'Shell': filter_check called with nonexistent field proc.nmae (did you mean 'proc.name'?)
 }

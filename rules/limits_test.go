@@ -58,6 +58,30 @@ func TestManyLargeConditionsAreRefused(t *testing.T) {
 	}
 }
 
+// A machine may write a file without line ends.
+func TestOneLongLineIsReadQuickly(t *testing.T) {
+	for _, letter := range []string{"o", "ö"} {
+		var b strings.Builder
+		b.WriteString("[")
+		for i := range 5000 {
+			fmt.Fprintf(&b, "{macro: m%d, condition: proc.name = %s}, ", i, strings.Repeat(letter, 100))
+		}
+		b.WriteString("{macro: last}]")
+		start := time.Now()
+		_, rep := Load([]File{{"long.yaml", []byte(b.String())}}, Options{})
+		if rep.OK() {
+			t.Fatal("loaded")
+		}
+		at := rep.Files[0].Errors[0].Context.Locations[1].Position
+		if at.Offset != b.Len()-len("{macro: last}]") || at.Column != at.Offset {
+			t.Errorf("error at %+v, want the last item of %d bytes", at, b.Len())
+		}
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("took %v", d)
+		}
+	}
+}
+
 func ruleText(cond string) string {
 	return "- rule: r\n  desc: d\n  output: o\n  priority: INFO\n  condition: " + cond + "\n"
 }

@@ -28,12 +28,21 @@ type source struct {
 	name  string
 	text  string
 	lines []int // offsets of the lines
+	ascii bool  // a character is a byte
 	nodes int   // looked at so far
+
+	// The last place that was asked for: the next one is mostly behind it, and
+	// counting characters from the beginning of a long line each time would
+	// take for ever.
+	lastLine, lastCol, lastOff int
 }
 
 func newSource(f File) *source {
-	s := &source{name: f.Name, text: string(f.Content), lines: []int{0}}
+	s := &source{name: f.Name, text: string(f.Content), lines: []int{0}, ascii: true, lastLine: -1}
 	for i := 0; i < len(s.text); i++ {
+		if s.text[i] >= utf8.RuneSelf {
+			s.ascii = false
+		}
 		if s.text[i] == '\n' {
 			s.lines = append(s.lines, i+1)
 		}
@@ -45,10 +54,19 @@ func newSource(f File) *source {
 func (s *source) position(line, col int) Position {
 	line = max(0, min(line-1, len(s.lines)-1))
 	off := s.lines[line]
-	for ; col > 1 && off < len(s.text); col-- {
+	if s.ascii {
+		off = min(off+max(0, col-1), len(s.text))
+		return Position{Name: s.name, Line: line, Column: off - s.lines[line], Offset: off}
+	}
+	at := 1
+	if line == s.lastLine && col >= s.lastCol {
+		at, off = s.lastCol, s.lastOff
+	}
+	for ; at < col && off < len(s.text); at++ {
 		_, n := utf8.DecodeRuneInString(s.text[off:])
 		off += n
 	}
+	s.lastLine, s.lastCol, s.lastOff = line, at, off
 	return Position{Name: s.name, Line: line, Column: off - s.lines[line], Offset: off}
 }
 

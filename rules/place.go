@@ -137,21 +137,24 @@ func (c Context) Where() (file string, line, col int, item string) {
 }
 
 // wordAt returns the place in the file, behind start, of the word at an offset
-// of the condition; start itself when it cannot be found.
+// of the condition, or of the last one before; start itself when there is none.
 func (c Context) wordAt(start Position, offset int) Position {
-	if offset < 0 || offset >= len(c.text) || start.Offset >= len(c.file) {
-		return start
+	from := max(0, min(offset, len(c.text)))
+	for from > 0 && (from == len(c.text) || strings.IndexByte(delimiters, c.text[from]) >= 0) {
+		from--
 	}
-	n := strings.IndexAny(c.text[offset:], delimiters)
-	if n < 0 {
-		n = len(c.text) - offset
+	for from > 0 && strings.IndexByte(delimiters, c.text[from-1]) < 0 {
+		from--
 	}
-	word := c.text[offset : offset+n]
-	if word == "" {
+	word := c.text[from:]
+	if n := strings.IndexAny(word, delimiters); n >= 0 {
+		word = word[:n]
+	}
+	if word == "" || start.Offset >= len(c.file) {
 		return start
 	}
 	at := start.Offset
-	for skip := strings.Count(c.text[:offset], word); skip >= 0; skip-- {
+	for skip := strings.Count(c.text[:from], word); skip >= 0; skip-- {
 		i := strings.Index(c.file[at:], word)
 		if i < 0 {
 			return start

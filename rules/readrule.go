@@ -215,6 +215,7 @@ func (r *reader) exceptions(item node, at *place, appending bool) []exception {
 		return nil
 	}
 	var out []exception
+	seen := map[string]bool{}
 	for _, e := range list.items() {
 		loose := in.inside(e, inException, "")
 		if !e.isMap() {
@@ -229,12 +230,10 @@ func (r *reader) exceptions(item node, at *place, appending bool) []exception {
 		if r.err != nil {
 			return nil
 		}
-		for i := range out {
-			if out[i].name == ex.name {
-				r.warn(WarnExceptionNameNotUnique, ex.at, "Multiple definitions of exception '%s' in the same rule", ex.name)
-				break
-			}
+		if seen[ex.name] {
+			r.warn(WarnExceptionNameNotUnique, ex.at, "Multiple definitions of exception '%s' in the same rule", ex.name)
 		}
+		seen[ex.name] = true
 		out = append(out, ex)
 	}
 	return out

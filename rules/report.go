@@ -162,19 +162,20 @@ func (i *Issue) Line() string {
 	return fmt.Sprintf("%s (%s): %s", i.Code, i.Code.Describe(), i.Message)
 }
 
-// Hints returns a line for every issue of which something comes to mind that
-// was probably meant: file, line and column from 1, and the hint. They are
-// apart from the report because its text is interface.
+// Hints returns a line for every error, and for every warning of which
+// something comes to mind that was probably meant: file, line and column as
+// editors count them, the item, the message and the hint. They are apart from
+// the report because its text and its way to count are interface.
 func (r *Report) Hints() []string {
 	var out []string
-	for fi := range r.Files {
-		f := &r.Files[fi]
-		for _, list := range [][]Issue{f.Errors, f.Warnings} {
-			for _, i := range list {
-				if i.Hint == "" {
-					continue
-				}
-				out = append(out, i.hintLine())
+	for i := range r.Files {
+		f := &r.Files[i]
+		for k := range f.Errors {
+			out = append(out, f.Errors[k].hintLine())
+		}
+		for k := range f.Warnings {
+			if w := &f.Warnings[k]; w.Hint != "" {
+				out = append(out, w.hintLine())
 			}
 		}
 	}
@@ -186,7 +187,11 @@ func (i *Issue) hintLine() string {
 	if item != "" {
 		item = ", " + item
 	}
-	return fmt.Sprintf("%s:%d:%d%s: %s (%s)", file, line, col, item, i.Hint, i.Message)
+	s := fmt.Sprintf("%s:%d:%d%s: %s", file, line, col, item, i.Message)
+	if i.Hint != "" {
+		s += " (" + i.Hint + ")"
+	}
+	return s
 }
 
 type jsonPosition struct {

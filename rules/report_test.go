@@ -59,10 +59,38 @@ func TestReportOfARealLoadIsThatOfTheBadFile(t *testing.T) {
 }
 
 func TestHintsNameFileLineColumnAndItem(t *testing.T) {
-	_, rep := Load(reportFiles(), Options{})
-	want := []string{"field.yaml:5:278, rule 'three': did you mean 'proc.name'? (filter_check called with nonexistent field proc.nmae)"}
+	_, rep := Load(reportFiles(), Options{Validate: true})
+	want := []string{
+		"field.yaml:5:278, rule 'three': filter_check called with nonexistent field proc.nmae (did you mean 'proc.name'?)",
+		"structure.yaml:9:15, rule 'four': Rule exception values must be a sequence",
+		"syntax.yaml:3:1: yaml-cpp: error at line 3, column 1: while scanning a quoted scalar: found unexpected end of stream",
+	}
 	if diff := cmp.Diff(want, rep.Hints()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestHintsFindThePlaceInTheFile(t *testing.T) {
+	tests := map[string]struct {
+		rule string // from line 4 on
+		want string // "line:column"
+	}{
+		"on one line":         {"  condition: evt.type = open and proc.nmae = x\n", "4:34"},
+		"in a folded block":   {"  condition: >\n    evt.type = open and\n    proc.nmae = x\n", "6:5"},
+		"the second of two":   {"  condition: evt.type = open and proc.name = proc.nmae and proc.nmae = x\n", "4:60"},
+		"behind a list":       {"  condition: evt.type in (opens) and proc.nmae = x\n", "4:38"},
+		"the end of the text": {"  condition: evt.type = open and\n", "4:30"},
+		"a macro's name":      {"  condition: evt.type = open and (no_macro)\n", "4:35"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			text := "- list: opens\n  items: [open, openat]\n- rule: r\n" + tt.rule + "  desc: d\n  output: o\n  priority: INFO\n"
+			_, rep := Load([]File{{"a.yaml", []byte(text)}}, Options{})
+			h := rep.Hints()
+			if len(h) != 1 || !strings.HasPrefix(h[0], "a.yaml:"+tt.want+", rule 'r': ") {
+				t.Errorf("%q, want place %s", h, tt.want)
+			}
+		})
 	}
 }
 
