@@ -293,7 +293,7 @@ func TestBrokenRulesLoadNothing(t *testing.T) {
 	if w.out.String() != "" {
 		t.Errorf("stdout: %s", &w.out)
 	}
-	for _, want := range []string{"Error: ", "rules.yaml: Invalid", "LOAD_ERR_COMPILE_CONDITION", "rule 'Broken'", "rules.yaml:15:36, rule 'Broken': did you mean 'proc.name'?"} {
+	for _, want := range []string{"Error: ", "rules.yaml: Invalid", "LOAD_ERR_COMPILE_CONDITION", "rule 'Broken'", "rules.yaml:15:", "rule 'Broken': ", "did you mean 'proc.name'?"} {
 		if !strings.Contains(w.err.String(), want) {
 			t.Errorf("stderr lacks %q: %s", want, &w.err)
 		}

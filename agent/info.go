@@ -114,6 +114,9 @@ func (r *run) startLog() {
 	if r.cfg.LogStderr {
 		o.Writer = logWriter{r.stderr}
 	}
+	if r.cfg.LogSyslog {
+		o.Syslog = r.SyslogSocket
+	}
 	r.log = log.New(o)
 }
 

@@ -8,9 +8,7 @@ import (
 	"strings"
 
 	"github.com/tiercel/tiercel/rules"
-	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp/fields"
-	"github.com/tiercel/tiercel/sinsp/state"
 )
 
 // loadRules loads the rules, or describes them and ends.
@@ -128,36 +126,15 @@ func (r *run) validateJSON(set *rules.Ruleset, report *rules.Report, describe bo
 	return nil
 }
 
-// staticCatalog adds the constants of static_fields to the built-in fields.
-type staticCatalog struct {
-	*fields.Table
-	static map[string]*fields.Field
-}
-
-// Lookup implements fields.Catalog.
-func (c *staticCatalog) Lookup(name string) *fields.Field {
-	if f := c.static[name]; f != nil {
-		return f
-	}
-	return c.Table.Lookup(name)
-}
-
-// catalog returns the fields that rules and outputs can use.
+// catalog returns the fields that rules and outputs can use: the built-in ones
+// and the constants of static_fields.
 func (r *run) catalog() fields.Catalog {
 	if len(r.cfg.StaticFields) == 0 {
 		return fields.Default()
 	}
-	c := &staticCatalog{fields.Default(), map[string]*fields.Field{}}
+	static := map[string]string{}
 	for _, s := range r.cfg.StaticFields {
-		value := s.Value
-		name := "static." + s.Name
-		c.static[name] = &fields.Field{
-			Name: name, Class: "static", Doc: "a constant of the configuration", Type: scap.PTCharbuf,
-			Extract: func(_ *state.Event, _ *fields.Arg, out *fields.Value) bool {
-				out.S = value
-				return true
-			},
-		}
+		static[s.Name] = s.Value
 	}
-	return c
+	return fields.Default().WithStatic(static)
 }

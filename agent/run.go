@@ -33,6 +33,8 @@ type System struct {
 	Open    func(kind string, o drivers.Options) (scap.Driver, error)
 	// Search replaces the folders where a configuration is looked for.
 	Search []string
+	// SyslogSocket is where the log goes too when log_syslog is set; "": nowhere.
+	SyslogSocket string
 	// HostRoot is where the host's /proc is found, "" for /.
 	HostRoot string
 }
@@ -44,7 +46,7 @@ func Host() *System {
 	root := os.Getenv("HOST_ROOT")
 	return &System{
 		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Env: os.LookupEnv,
-		Signals: signals, Open: drivers.Open, HostRoot: root,
+		Signals: signals, Open: drivers.Open, SyslogSocket: "/dev/log", HostRoot: root,
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 
 // Options say where the log goes and how it looks.
 type Options struct {
-	Writer  io.Writer // nil: no log
+	Writer  io.Writer // nil: not there
+	Syslog  string    // path of the syslog socket; "": not there
 	Level   string    // a name that log_level takes; "" is info
 	JSON    bool
 	ISO8601 bool             // UTC times in ISO 8601 instead of local ones
@@ -38,31 +39,36 @@ var levels = map[string]zapcore.Level{
 // New returns a logger. Its messages may end in a newline of their own; each
 // takes exactly one line end.
 func New(o Options) *zap.Logger {
-	if o.Writer == nil {
-		return zap.NewNop()
-	}
 	level, ok := levels[o.Level]
 	if !ok {
 		level = zapcore.InfoLevel
 	}
-	var enc zapcore.Encoder = NewLineEncoder(o.ISO8601)
-	if o.JSON {
-		enc = zapcore.NewJSONEncoder(zapcore.EncoderConfig{
-			TimeKey: "time", LevelKey: "level", MessageKey: "message", NameKey: "component",
-			LineEnding:  "\n",
-			EncodeLevel: encodeLevel, EncodeDuration: zapcore.StringDurationEncoder,
-			EncodeTime: func(t time.Time, e zapcore.PrimitiveArrayEncoder) {
-				e.AppendString(t.UTC().Format(time.RFC3339Nano))
-			},
-		})
-		enc = trimmed{enc}
+	var cores []zapcore.Core
+	if o.Writer != nil {
+		cores = append(cores, zapcore.NewCore(o.encoder(), zapcore.Lock(zapcore.AddSync(o.Writer)), level))
 	}
-	core := zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(o.Writer)), level)
+	if o.Syslog != "" {
+		cores = append(cores, newSyslogCore(o.Syslog, level))
+	}
 	var opts []zap.Option
 	if o.Clock != nil {
 		opts = append(opts, zap.WithClock(clock(o.Clock)))
 	}
-	return zap.New(core, opts...)
+	return zap.New(zapcore.NewTee(cores...), opts...)
+}
+
+func (o *Options) encoder() zapcore.Encoder {
+	if !o.JSON {
+		return NewLineEncoder(o.ISO8601)
+	}
+	return trimmed{zapcore.NewJSONEncoder(zapcore.EncoderConfig{
+		TimeKey: "time", LevelKey: "level", MessageKey: "message", NameKey: "component",
+		LineEnding:  "\n",
+		EncodeLevel: encodeLevel, EncodeDuration: zapcore.StringDurationEncoder,
+		EncodeTime: func(t time.Time, e zapcore.PrimitiveArrayEncoder) {
+			e.AppendString(t.UTC().Format(time.RFC3339Nano))
+		},
+	})}
 }
 
 func encodeLevel(l zapcore.Level, e zapcore.PrimitiveArrayEncoder) {

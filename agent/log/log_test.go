@@ -5,6 +5,10 @@ package log
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -63,4 +67,32 @@ func TestJSONLinesHaveTimeLevelAndMessage(t *testing.T) {
 
 func TestWithoutWriterNothingIsLogged(t *testing.T) {
 	New(Options{}).Error("into the void") // must not panic
+}
+
+func TestSyslogGetsTheBareTextWithItsSeverity(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	log := New(Options{Syslog: path, Clock: at(time.UTC)})
+	log.Warn("careful: hot\n", zap.Int("n", 3))
+	log.Debug("silent")
+	log.Error("worse")
+	_ = l.SetReadDeadline(time.Now().Add(5 * time.Second))
+	for _, want := range []string{
+		fmt.Sprintf("<12>Nov 23 09:00:00 tiercel[%d]: careful: hot n=3", os.Getpid()),
+		fmt.Sprintf("<11>Nov 23 09:00:00 tiercel[%d]: worse", os.Getpid()),
+	} {
+		b := make([]byte, 500)
+		n, err := l.Read(b)
+		if err != nil || string(b[:n]) != want {
+			t.Errorf("got %q (%v), want %q", b[:n], err, want)
+		}
+	}
+}
+
+func TestWithoutASyslogDaemonNothingHappens(t *testing.T) {
+	New(Options{Syslog: filepath.Join(t.TempDir(), "log")}).Error("lost") // must neither panic nor block
 }

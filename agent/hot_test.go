@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/tiercel/tiercel/agent/cmdline"
+	"github.com/tiercel/tiercel/agent/config"
+	"github.com/tiercel/tiercel/agent/output"
+	"github.com/tiercel/tiercel/rules"
+	defaultrules "github.com/tiercel/tiercel/rules/default"
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/sinsp/state"
+)
+
+// newLoop makes an event loop with the default rules and a batch of quiet
+// events: opens that no rule minds.
+func newLoop(tb testing.TB) *watcher {
+	cfg, err := config.Load(config.Source{Search: []string{}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	set, report := rules.Load([]rules.File{{Name: defaultrules.FileName, Content: defaultrules.Content()}}, rules.Options{})
+	if err := report.Err(); err != nil {
+		tb.Fatal(err)
+	}
+	r := &run{System: &System{Env: func(string) (string, bool) { return "", false }}, opts: &cmdline.Options{}, cfg: cfg, log: zap.NewNop(), set: set}
+	matcher, err := set.Compile(rules.MatchFirst)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	maker, err := r.newAlertMaker(r.catalog())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	q := output.NewQueue(io.Discard, 0, true)
+	tb.Cleanup(func() { q.Close(nil, time.Second) })
+	w := &watcher{engine: state.New(state.Options{}), matcher: matcher, maker: maker, alerts: q, log: r.log}
+	w.batch.Events = []scap.Event{*execCat(), *openFile(100, "/usr/lib/libc.so.6"), *openFile(100, "/etc/ld.so.cache")}
+	w.handle()
+	w.batch.Events = w.batch.Events[1:]
+	return w
+}
+
+func TestQuietEventsCostNoAllocation(t *testing.T) {
+	w := newLoop(t)
+	if n := testing.AllocsPerRun(1000, w.handle); n != 0 {
+		t.Errorf("%v allocations for %d events", n, len(w.batch.Events))
+	}
+	if w.detected != 0 {
+		t.Errorf("%d alerts: the events are not quiet", w.detected)
+	}
+}
+
+func BenchmarkQuietEvent(b *testing.B) {
+	w := newLoop(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		w.handle()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(w.batch.Events)), "ns/event")
+}
+
+func BenchmarkAlert(b *testing.B) {
+	w := newLoop(b)
+	w.batch.Events = []scap.Event{*openFile(100, "/etc/shadow")}
+	b.ReportAllocs()
+	for b.Loop() {
+		w.handle()
+	}
+	if w.detected == 0 {
+		b.Fatal("no alert")
+	}
+}
