@@ -164,6 +164,16 @@ func (e *Engine) Process(in *scap.Event) *Event {
 	return ev
 }
 
+// Lost tells the engine that events were dropped. Which threads they were of is
+// not known, so that all become uncertain. It is for the moment when a counter
+// of drops grows, not for every event.
+func (e *Engine) Lost() {
+	e.stats.Losses++
+	for _, t := range e.all {
+		t.uncertain = true
+	}
+}
+
 // begin resets ev for the event in.
 func (e *Engine) begin(ev *Event, in *scap.Event) {
 	ts := in.Timestamp()

@@ -62,7 +62,9 @@ type FD struct {
 	// NameRaw is the path as the program gave it; files and directories only.
 	NameRaw string
 	Flags   uint32 // open flags, Open*
-	Dev     uint32 // device in the kernel's encoding (major << 20 | minor)
+	// Dev is the device as the kernel tells it to users: minor&0xff | major<<8 |
+	// (minor&^0xff)<<12 (new_encode_dev).
+	Dev     uint32
 	Ino     uint64
 	PID     int64 // target of a pidfd
 	MountID uint32

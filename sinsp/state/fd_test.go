@@ -302,6 +302,8 @@ func TestReceivedDescriptors(t *testing.T) {
 	h.play(scap.EvRecvmsgX, 100, p{"res": 1, "fd": 3, "msgcontrol": cmsg})
 	equal(t, "from /proc", h.fd(100, 6, "/passed").FromProc, true)
 	h.fd(100, 7, "-")
+	ev := h.play(scap.EvDup2X, 100, p{"res": 6, "oldfd": 99, "newfd": 6})
+	equal(t, "copy of an unknown descriptor", ev.FD.Name, "/passed")
 }
 
 // countFDs counts the entries of all tables, shared ones once.

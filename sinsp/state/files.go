@@ -7,6 +7,8 @@ import "github.com/tiercel/tiercel/scap"
 // Error numbers of Linux that matter to the model.
 const (
 	errBadFD      = 9
+	errIsConn     = 106
+	errAlready    = 114
 	errInProgress = 115
 )
 
@@ -188,11 +190,12 @@ func onDup(e *Engine, ev *Event) {
 }
 
 // duplicate makes n a copy of the event's descriptor. Of one that is not known
-// nothing is known of the copy either.
+// /proc may know what became of the copy.
 func (e *Engine) duplicate(ev *Event, n int64, cloexec uint32) {
 	t, old := ev.Thread.fds, ev.FD
 	if old == nil {
-		e.removeFD(t, n)
+		e.receiveFD(ev.Thread, n)
+		ev.FD = t.Get(n)
 		return
 	}
 	if n == old.Num {

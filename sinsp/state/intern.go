@@ -98,16 +98,19 @@ func (e *Engine) list(b []byte) stringList {
 	return e.lists.get(b, makeList)
 }
 
-// makeList splits raw at its NULs. The items are parts of raw; the line differs
-// from it in the separators only.
+// makeList splits raw at its NULs. The items are parts of the line, which has
+// blanks there; so raw can go when the interner forgets it.
 func makeList(raw string) stringList {
 	raw = strings.TrimSuffix(raw, "\x00")
 	l := stringList{line: strings.ReplaceAll(raw, "\x00", " ")}
 	l.items = make([]string, 0, strings.Count(raw, "\x00")+1)
-	for rest, more := raw, true; more; {
-		var item string
-		item, rest, more = strings.Cut(rest, "\x00")
-		l.items = append(l.items, item)
+	for from := 0; from <= len(raw); {
+		to := strings.IndexByte(raw[from:], 0)
+		if to < 0 {
+			to = len(raw) - from
+		}
+		l.items = append(l.items, l.line[from:from+to])
+		from += to + 1
 	}
 	return l
 }

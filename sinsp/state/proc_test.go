@@ -173,3 +173,13 @@ func TestPrimeWhileEventsWait(t *testing.T) {
 	equal(t, "threads", e.NumThreads(), 2)
 	h.parent(500, 1)
 }
+
+func TestLossMakesEverythingUncertain(t *testing.T) {
+	h := newHost(t)
+	h.clone(100, 200, 0)
+	equal(t, "before", h.thread(200).Uncertain(), false)
+	h.e.Lost()
+	equal(t, "after", h.thread(200).Uncertain(), true)
+	h.clone(100, 300, 0)
+	equal(t, "of a later process", h.thread(300).Uncertain(), false)
+}

@@ -2,13 +2,7 @@
 
 package state
 
-import (
-	"encoding/binary"
-	"net/netip"
-	"strconv"
-
-	"github.com/tiercel/tiercel/scap"
-)
+import "github.com/tiercel/tiercel/scap"
 
 // Socket types and protocols of Linux, as the parameters carry them.
 const (
@@ -173,18 +167,22 @@ func onListen(e *Engine, ev *Event) {
 
 // onConnect makes a socket the client's end.
 func onConnect(e *Engine, ev *Event) {
-	if ev.ErrNo != 0 && ev.ErrNo != errInProgress {
-		return
-	}
 	f := e.ownEventFD(ev)
 	if f == nil {
+		return
+	}
+	if ev.ErrNo != 0 && ev.ErrNo != errInProgress {
+		// EALREADY and EISCONN tell of an earlier call that did not fail.
+		if ev.ErrNo != errAlready && ev.ErrNo != errIsConn {
+			f.Pending, f.Failed = false, true
+		}
 		return
 	}
 	if f.Role == RoleNone {
 		f.Role = RoleClient
 	}
 	f.Pending = ev.ErrNo == errInProgress
-	f.Connected = !f.Pending
+	f.Connected, f.Failed = !f.Pending, false
 	tuple, ok := scap.DecodeSocktuple(ev.bytes(pTuple))
 	enter, hasEnter := enterAddr(ev)
 	switch {
@@ -384,133 +382,4 @@ func bound(t *FDTable, port uint16) bool {
 func swapEnds(f *FD) {
 	f.SrcIP, f.DstIP = f.DstIP, f.SrcIP
 	f.SrcPort, f.DstPort = f.DstPort, f.SrcPort
-}
-
-// fillLocal replaces an unspecified local address by the one that is probably
-// used to talk to remote.
-func (e *Engine) fillLocal(local *[16]byte, remote [16]byte, v6 bool) {
-	if *local != [16]byte{} || remote == [16]byte{} {
-		return
-	}
-	if a := toAddr(remote, v6); a.IsLoopback() {
-		*local = remote
-		return
-	}
-	e.refreshAddrs()
-	for _, a := range e.addrList {
-		if a.Is4() == !v6 && !a.IsLoopback() && !a.IsLinkLocalUnicast() {
-			b := a.As16()
-			if !v6 {
-				copy(local[:], b[12:])
-			} else {
-				*local = b
-			}
-			return
-		}
-	}
-}
-
-// unmap turns an IPv6 socket that speaks IPv4 into what it is for its peer.
-func unmap(f *FD) {
-	if !f.V6 {
-		return
-	}
-	src, dst := netip.AddrFrom16(f.SrcIP), netip.AddrFrom16(f.DstIP)
-	server := f.IsServer()
-	if !dst.Is4In6() || (!src.Is4In6() && !server) {
-		return
-	}
-	f.V6 = false
-	f.Type = FDIPv4
-	if server {
-		f.Type = FDIPv4Server
-	}
-	f.SrcIP, f.DstIP = unmapped(src), unmapped(dst)
-}
-
-func unmapped(a netip.Addr) (ip [16]byte) {
-	if a.Is4In6() {
-		b := a.As16()
-		copy(ip[:], b[12:])
-	}
-	return ip
-}
-
-// socketName returns "a:p->b:p", or "a:p" for a bound socket.
-func (e *Engine) socketName(f *FD) string {
-	b := e.enc[:0]
-	if !f.IsServer() {
-		b = appendEnd(b, f.SrcIP, f.V6, f.SrcPort)
-		b = append(b, "->"...)
-	}
-	b = appendEnd(b, f.DstIP, f.V6, f.DstPort)
-	e.enc = b
-	return e.text(b)
-}
-
-func appendEnd(b []byte, ip [16]byte, v6 bool, port uint16) []byte {
-	if v6 {
-		b = netip.AddrFrom16(ip).AppendTo(b)
-	} else {
-		b = netip.AddrFrom4([4]byte(ip[:4])).AppendTo(b)
-	}
-	b = append(b, ':')
-	return strconv.AppendUint(b, uint64(port), 10)
-}
-
-// unixName returns "src->dst path" with kernel addresses in hexadecimal.
-func (e *Engine) unixName(src, dst uint64, path []byte) string {
-	b := strconv.AppendUint(e.enc[:0], src, 16)
-	b = append(b, "->"...)
-	b = strconv.AppendUint(b, dst, 16)
-	if len(path) > 0 {
-		b = append(append(b, ' '), path...)
-	}
-	e.enc = b
-	return e.text(b)
-}
-
-// Control messages with descriptors: struct cmsghdr is a length (8 bytes), a
-// level and a type (4 each), and the data; the next one is aligned to 8.
-const (
-	cmsgHeader = 16
-	solSocket  = 1
-	scmRights  = 1
-	maxRights  = 253
-)
-
-// receiveFDs adds the descriptors that came through a unix socket. The kernel
-// made them, so that only /proc can tell what they are.
-func (e *Engine) receiveFDs(ev *Event, b []byte) {
-	for len(b) >= cmsgHeader {
-		size := binary.LittleEndian.Uint64(b)
-		if size < cmsgHeader || size > uint64(len(b)) {
-			return
-		}
-		if binary.LittleEndian.Uint32(b[8:]) == solSocket && binary.LittleEndian.Uint32(b[12:]) == scmRights {
-			data := b[cmsgHeader:size]
-			for i := 0; i < maxRights && len(data) >= 4; i++ {
-				e.receiveFD(ev.Thread, int64(int32(binary.LittleEndian.Uint32(data))))
-				data = data[4:]
-			}
-		}
-		next := (size + 7) &^ 7
-		if next >= uint64(len(b)) {
-			return
-		}
-		b = b[next:]
-	}
-}
-
-func (e *Engine) receiveFD(t *Thread, n int64) {
-	if n < 0 {
-		return
-	}
-	e.removeFD(t.fds, n)
-	if e.opts.Proc == nil || t.PID <= 0 || !e.allowed() {
-		return
-	}
-	if p, err := e.opts.Proc.LookupFD(t.PID, n); err == nil && p.Num == n {
-		e.addProcFD(t.fds, &p, 0, nil)
-	}
 }

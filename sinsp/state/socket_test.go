@@ -52,6 +52,8 @@ func TestFailedConnectLeavesTheSocket(t *testing.T) {
 	ev := h.play(scap.EvConnectX, 100, p{"res": -111, "fd": 3, "tuple": scaptest.Tuple("10.0.0.2:4711", "1.2.3.4:443")})
 	equal(t, "error", ev.ErrNo, 111)
 	sock(t, h.fd(100, 3, ""), FDIPv4, L4TCP, RoleNone)
+	equal(t, "failed", ev.FD.Failed, true)
+	equal(t, "connected", ev.FD.Connected, false)
 }
 
 func TestConnectAddressOfTheEnterEvent(t *testing.T) {

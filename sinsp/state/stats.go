@@ -21,11 +21,13 @@ type Stats struct {
 	Lookups       uint64 // threads asked for in /proc
 	LookupsFailed uint64 // of these, not found
 	LookupsDenied uint64 // not asked for because of the limit
+	FDLookups     uint64 // descriptors asked for in /proc
 	Placeholders  uint64 // threads added of which nothing was known
 
 	EnterStored  uint64 // enter events remembered
 	EnterUsed    uint64 // of these, used by their exit event
 	EnterDropped uint64 // of these, overtaken by another event of the thread
+	Losses       uint64 // calls of Engine.Lost
 	ParentLoops  uint64 // links to a parent refused because they closed a loop
 }
 

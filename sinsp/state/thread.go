@@ -77,10 +77,7 @@ type Thread struct {
 	accessTS  uint64
 	retryTS   uint64 // when /proc may be asked again for an uncertain thread
 	enter     []byte // remembered enter event
-	enterSeq  uint64 // number of events of the thread when it was remembered
-	looped    bool
 	uncertain bool
-	removed   bool
 }
 
 // Group is a thread group (a process).
@@ -109,8 +106,8 @@ func (t *Thread) Valid() bool { return t.TID >= 0 && t.PID >= 0 && t.PTID >= 0 }
 // Dead reports whether t has exited.
 func (t *Thread) Dead() bool { return t.Flags&FlagClosed != 0 }
 
-// Uncertain reports whether events of t were lost or nothing could be learnt
-// of it: what is known of it may be old or missing.
+// Uncertain reports whether events of t may have been lost, or nothing could be
+// learnt of it: what is known of it may be old or missing.
 func (t *Thread) Uncertain() bool { return t.uncertain }
 
 // Group returns t's process, or nil when it is not known.
