@@ -93,7 +93,7 @@ func TestAWakeUpOfTheKernelEndsThePause(t *testing.T) {
 	const forceWakeup = 2
 	m, emit := kernelRing(t, forceWakeup)
 	rd, err := ring.Open([]ring.Spec{{FD: m.FD(), Size: int(m.MaxEntries())}},
-		ring.Config{Clock: ring.BootClock(ring.BootOffset()), MaxPause: 4 * time.Second})
+		ring.Config{Clock: ring.BootClock(ring.BootOffset()), IdlePause: 4 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ type Counters struct {
 const maxHold = 50_000_000 // ns
 
 // begin starts a round at time now; it returns the fill of the fullest ring in
-// 1/256 of its size.
+// 1/256 of its size, rounded up: 0 is nothing at all.
 func (m *merger) begin(now uint64) (fill uint64) {
 	m.stats.Rounds++
 	m.heap = m.heap[:0]
@@ -62,7 +62,7 @@ func (m *merger) begin(now uint64) (fill uint64) {
 		if !r.snapshot() {
 			m.stats.Truncated++
 		}
-		fill = max(fill, (r.limit-r.scanned)<<8/(r.mask+1))
+		fill = max(fill, ((r.limit-r.scanned)<<8+r.mask)/(r.mask+1))
 	}
 	m.watermark = now - min(now, m.slack)
 	held := false

@@ -22,8 +22,12 @@ type Config struct {
 	// MaxEvents bounds a batch. Default 256.
 	MaxEvents int
 	// MinPause and MaxPause bound how long the reader lets little data gather
-	// before it looks again: the latency that it adds. Default 1 ms and 20 ms.
+	// before it looks again: the latency that it adds. Default 1 ms and 40 ms.
 	MinPause, MaxPause time.Duration
+	// IdlePause bounds it while nothing comes at all. Default 160 ms. What
+	// comes at once and in masses is not left waiting: producers ask for
+	// attention when a ring fills.
+	IdlePause time.Duration
 }
 
 // The defaults of Config.
@@ -31,7 +35,8 @@ const (
 	DefaultSlack     = 500 * time.Microsecond
 	DefaultMaxEvents = 256
 	DefaultMinPause  = time.Millisecond
-	DefaultMaxPause  = 20 * time.Millisecond
+	DefaultMaxPause  = 40 * time.Millisecond
+	DefaultIdlePause = 160 * time.Millisecond
 )
 
 // How full, in 1/256, the fullest ring must be for the reader to hurry.
@@ -98,6 +103,7 @@ func NewReader(rings []*Ring, cfg Config) (*Reader, error) {
 	setDefault(&cfg.MaxEvents, DefaultMaxEvents)
 	setDefault(&cfg.MinPause, DefaultMinPause)
 	setDefault(&cfg.MaxPause, DefaultMaxPause)
+	setDefault(&cfg.IdlePause, max(cfg.MaxPause, DefaultIdlePause))
 	w, err := newWaiter(rings)
 	if err != nil {
 		unmapAll(rings)
@@ -130,8 +136,9 @@ func unmapAll(rings []*Ring) {
 // the first of them; with 0 it looks once. After Close it returns io.EOF.
 //
 // It lets data gather: after a round that found little it pauses, longer and
-// longer while little comes, up to Config.MaxPause, unless a producer asks for
-// attention. A host that does nothing costs a few dozen short looks a second.
+// longer while little comes, up to Config.MaxPause, and up to Config.IdlePause
+// while nothing comes, unless a producer asks for attention. A host that does
+// nothing costs half a dozen short looks a second.
 func (r *Reader) Next(b *scap.Batch, wait time.Duration) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -177,13 +184,16 @@ func (r *Reader) Next(b *scap.Batch, wait time.Duration) error {
 
 // round begins a merge round and adapts the pause before the next one.
 func (r *Reader) round() {
+	longer := max(2*r.pause, r.cfg.MinPause)
 	switch fill := r.merge.begin(r.cfg.Clock()); {
 	case fill >= fillBusy:
 		r.pause = 0
 	case fill >= fillSome:
 		r.pause = r.cfg.MinPause
+	case fill > 0:
+		r.pause = min(longer, r.cfg.MaxPause)
 	default:
-		r.pause = min(max(2*r.pause, r.cfg.MinPause), r.cfg.MaxPause)
+		r.pause = min(longer, r.cfg.IdlePause)
 	}
 }
 

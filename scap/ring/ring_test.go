@@ -392,7 +392,7 @@ func TestAWaitingRecordIsNotGivenBackWithItsSuccessors(t *testing.T) {
 }
 
 func TestCloseEndsAWaitAndIsFinal(t *testing.T) {
-	h := newHost(t, 1, ring.Config{MaxPause: time.Hour, MinPause: time.Hour})
+	h := newHost(t, 1, ring.Config{MinPause: time.Hour, MaxPause: time.Hour})
 	done := make(chan error)
 	go func() {
 		var b scap.Batch
@@ -440,9 +440,29 @@ func TestNextWaitsNoLongerThanAsked(t *testing.T) {
 	if d := time.Since(start); d < 20*time.Millisecond {
 		t.Errorf("came back after %v", d)
 	}
-	// An idle reader must not spin: 30 ms are 1+2+4+8+15 ms of pauses.
+	// An idle reader must not spin: 30 ms are 1, 2, 4, 8 and 15 ms of pauses.
 	if n := h.rd.Counters().Rounds; n > 12 {
 		t.Errorf("%d rounds in 30 ms of nothing", n)
+	}
+}
+
+func TestPausesGrowWhileLittleComesAndMoreWhileNothingDoes(t *testing.T) {
+	const pause = 2 * time.Millisecond
+	rounds := func(trickle bool) uint64 {
+		h := newHost(t, 1, ring.Config{MinPause: pause, MaxPause: pause, IdlePause: 16 * pause})
+		for end := time.Now().Add(80 * time.Millisecond); time.Now().Before(end); {
+			if trickle {
+				h.put(0, 10, 1, 1)
+			}
+			if err := h.rd.Next(&h.batch, 40*time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+			h.rd.Release(&h.batch)
+		}
+		return h.rd.Counters().Rounds
+	}
+	if few, many := rounds(false), rounds(true); few > 12 || many < 2*few {
+		t.Errorf("%d rounds while nothing came, %d while little came", few, many)
 	}
 }
 
