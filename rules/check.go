@@ -40,7 +40,8 @@ func analyze(tree filter.Node) (condition, error) {
 }
 
 // check compiles the rule's condition to see whether it makes sense; text and
-// own are the condition before its macros were put in place. drop is true for a rule that asks to be left out because of an unknown name.
+// own are the condition before its macros were put in place. drop is true for
+// a rule that asks to be left out because of an unknown name.
 func (c *compiler) check(d *ruleDef, r *Rule, text string, own filter.Node) (drop bool, f *fault) {
 	key := r.Tree.String()
 	cond, ok := c.checked[key]

@@ -228,10 +228,8 @@ func (c *compiler) resolve(s *scope, tree filter.Node, d *ruleDef, text string) 
 	return full, nil
 }
 
-// Fields of two former plugins whose missing values used to be the text <NA>.
-var naFields = []string{"ka.", "jevt."}
-
-// naChecks warns of comparisons of such fields with that text.
+// naChecks warns of comparisons with the text <NA>, which missing values of
+// the fields of two plugins used to be.
 func (c *compiler) naChecks(d *ruleDef, tree filter.Node) {
 	filter.Inspect(tree, func(n filter.Node) bool {
 		b, ok := n.(*filter.Binary)
@@ -239,7 +237,7 @@ func (c *compiler) naChecks(d *ruleDef, tree filter.Node) {
 			return true
 		}
 		f, ok := b.Left.(*filter.Field)
-		if !ok || !(strings.HasPrefix(f.Name, naFields[0]) || strings.HasPrefix(f.Name, naFields[1])) {
+		if !ok || !strings.HasPrefix(f.Name, "ka.") && !strings.HasPrefix(f.Name, "jevt.") {
 			return false
 		}
 		switch b.Op {
@@ -270,14 +268,7 @@ var deprecatedNames = []string{
 
 func (c *compiler) deprecatedFields(d *ruleDef, r *Rule, text string) {
 	for _, name := range deprecatedNames {
-		var at *filter.Pos
-		filter.Inspect(r.Tree, func(n filter.Node) bool {
-			if f, ok := n.(*filter.Field); ok && f.Name == name && at == nil {
-				at = &f.At
-			}
-			return at == nil
-		})
-		if at != nil {
+		if namesField(r.Tree, name) {
 			w := c.warn(WarnDeprecatedItem, d.condAt.inText(inCondition, text, filter.Pos{Line: 1, Col: 1}),
 				fmt.Sprintf("usage of deprecated field '%s' has been detected in the rule condition", name))
 			w.Field = name
