@@ -18,7 +18,6 @@ import (
 	"github.com/tiercel/tiercel/rules"
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp"
-	"github.com/tiercel/tiercel/sinsp/fields"
 )
 
 // SourceSyscall is the event source of the kernel's system calls.
@@ -71,7 +70,7 @@ func (r *run) listFields() (bool, error) {
 	if r.opts.ListSource != "" && r.opts.ListSource != SourceSyscall {
 		return true, messagef("Value for --list must be a valid source type")
 	}
-	return true, list.Fields(r.Stdout, fields.Default().Classes(), list.FieldOptions{
+	return true, list.Fields(r.Stdout, r.catalog().Classes(), list.FieldOptions{
 		Format: r.opts.Format, NamesOnly: r.opts.NamesOnly, Long: r.opts.Verbose, Sources: []string{SourceSyscall},
 	})
 }

@@ -3,12 +3,14 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/tiercel/tiercel/rules"
 	"github.com/tiercel/tiercel/sinsp/fields"
+	"github.com/tiercel/tiercel/sinsp/fields/hostnames"
 )
 
 // loadRules loads the rules, or describes them and ends.
@@ -126,15 +128,43 @@ func (r *run) validateJSON(set *rules.Ruleset, report *rules.Report, describe bo
 	return nil
 }
 
-// catalog returns the fields that rules and outputs can use: the built-in ones
-// and the constants of static_fields.
-func (r *run) catalog() fields.Catalog {
-	if len(r.cfg.StaticFields) == 0 {
-		return fields.Default()
+// catalog returns the fields that rules and outputs can use: the built-in ones,
+// the constants of static_fields, and host names where they may be looked up.
+func (r *run) catalog() *fields.Table {
+	if r.fields != nil {
+		return r.fields
 	}
-	static := map[string]string{}
-	for _, s := range r.cfg.StaticFields {
-		static[s.Name] = s.Value
+	r.fields = fields.Default()
+	if len(r.cfg.StaticFields) > 0 {
+		static := map[string]string{}
+		for _, s := range r.cfg.StaticFields {
+			static[s.Name] = s.Value
+		}
+		r.fields = r.fields.WithStatic(static)
 	}
-	return fields.Default().WithStatic(static)
+	if r.cfg.ResolveNames {
+		r.names = hostnames.New(nil)
+		r.fields = r.fields.WithHostNames(r.names)
+	}
+	return r.fields
+}
+
+// resolveNames begins to look up the host names that enabled rules mention.
+// Without any, nothing is asked of the network.
+func (r *run) resolveNames(ctx context.Context) {
+	if r.names == nil {
+		return
+	}
+	var names []string
+	for _, rule := range r.set.Enabled() {
+		if rule.Tree != nil {
+			names = append(names, hostnames.Mentioned(rule.Tree)...)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	r.names.Watch(names...)
+	r.log.Info(fmt.Sprintf("Looking up %d host names that rules mention (resolve_host_names)", len(names)))
+	go r.names.Run(ctx)
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/tiercel/tiercel/drivers"
 	"github.com/tiercel/tiercel/rules"
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/sinsp/fields"
+	"github.com/tiercel/tiercel/sinsp/fields/hostnames"
 )
 
 // System is the outside world of a run.
@@ -58,8 +60,10 @@ type run struct {
 	log  *zap.Logger
 
 	stderr  *output.Queue // everything for standard error goes through it
-	sources []string      // enabled event sources
-	opening *opening      // the driver, while it is being opened
+	fields  *fields.Table // see catalog
+	names   *hostnames.Resolver
+	sources []string // enabled event sources
+	opening *opening // the driver, while it is being opened
 	set     *rules.Ruleset
 	sel     *selection.Result
 	alerts  *output.Queue

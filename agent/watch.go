@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -92,6 +93,9 @@ func (r *run) watchEvents() (bool, error) {
 	r.log.Info(fmt.Sprintf("Watching: %d rules, %d system calls, %d threads known, ready after %d ms",
 		len(matcher.Rules()), len(r.sel.Selection.Exit.Names()), o.engine.NumThreads(), time.Since(o.began).Milliseconds()))
 	settleMemory(r.cfg.MemoryLimitBytes)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	r.resolveNames(ctx)
 	return true, w.loop()
 }
 
@@ -121,8 +125,32 @@ func (w *watcher) loop() error {
 		}
 		w.handle()
 		w.src.Release(&w.batch)
-		if err != nil || w.tick() {
+		if err != nil {
 			return nil
+		}
+		if w.tick() {
+			w.drain()
+			return nil
+		}
+	}
+}
+
+// drainFor bounds how long the end of a run waits for events in the rings.
+const drainFor = 500 * time.Millisecond
+
+// drain holds the flow and looks at what still lies in the rings: what was
+// collected before the end is not lost to it.
+func (w *watcher) drain() {
+	if w.drv == nil || w.drv.Stop() != nil {
+		return
+	}
+	for end := time.Now().Add(drainFor); time.Now().Before(end); {
+		err := w.src.Next(&w.batch, readWait)
+		n := len(w.batch.Events)
+		w.handle()
+		w.src.Release(&w.batch)
+		if err != nil || n == 0 {
+			return
 		}
 	}
 }

@@ -23,6 +23,7 @@ type Config struct {
 	RuleMatching  string // first or all
 	AppendOutput  []AppendOutput
 	StaticFields  []StaticField
+	ResolveNames  bool
 	TimeISO8601   bool
 	BufferBase64  bool
 	JSONOutput    bool

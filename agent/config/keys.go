@@ -85,6 +85,8 @@ var Keys = []Key{
 			opt("extra_output", str), opt("extra_fields", listOf(oneOf(str, openMap))),
 			opt("suggested_output", boolean)))},
 	{Path: "static_fields", Doc: "constants usable as static.NAME", decode: decodeStatic, shape: openMap},
+	{Path: "resolve_host_names", Default: "true", Ours: true, Doc: "look up the host names that enabled rules compare with fd.sip.name and the like (DNS)",
+		dst: func(c *Config) any { return &c.ResolveNames }},
 	{Path: "time_format_iso_8601", Default: "false", Doc: "ISO 8601 times (UTC) in logs and alerts",
 		dst: func(c *Config) any { return &c.TimeISO8601 }},
 	{Path: "buffer_format_base64", Default: "false", Doc: "print buffers in base64",
