@@ -166,6 +166,10 @@ func TestDuplicates(t *testing.T) {
 	equal(t, "flags after F_DUPFD_CLOEXEC", h.fd(100, 7, "/a").Flags, OpenRead|OpenCloexec)
 	h.play(scap.EvDup2X, 100, p{"res": 5, "oldfd": 99, "newfd": 5})
 	h.fd(100, 5, "-")
+	h.play(scap.EvIoctlV3X, 100, p{"res": 0, "fd": 3, "request": ioctlFIONCLEX, "argument": 0})
+	equal(t, "flags after FIONCLEX", h.fd(100, 3, "/a").Flags, OpenRead)
+	h.play(scap.EvIoctlV3X, 100, p{"res": 0, "fd": 3, "request": ioctlFIOCLEX, "argument": 0})
+	equal(t, "flags after FIOCLEX", h.fd(100, 3, "/a").Flags, OpenRead|OpenCloexec)
 }
 
 func TestCloseRange(t *testing.T) {

@@ -224,17 +224,35 @@ func onFcntl(e *Engine, ev *Event) {
 	case fcntlDupFDCloexec:
 		e.duplicate(ev, n, OpenCloexec)
 	case fcntlSetFD:
-		arg, ok := ev.uint(pArg)
-		if !ok {
-			return
+		if arg, ok := ev.uint(pArg); ok {
+			e.setCloexec(ev, arg&1 != 0)
 		}
-		if f := e.ownFD(ev.Thread.fds, ev.FDNum); f != nil {
-			f.Flags &^= OpenCloexec
-			if arg&1 != 0 {
-				f.Flags |= OpenCloexec
-			}
-			ev.FD = f
-		}
+	}
+}
+
+func (e *Engine) setCloexec(ev *Event, on bool) {
+	f := e.ownEventFD(ev)
+	if f == nil {
+		return
+	}
+	f.Flags &^= OpenCloexec
+	if on {
+		f.Flags |= OpenCloexec
+	}
+}
+
+// The requests of ioctl that mark a descriptor, and take the mark away.
+const (
+	ioctlFIONCLEX = 0x5450
+	ioctlFIOCLEX  = 0x5451
+)
+
+func onIoctl(e *Engine, ev *Event) {
+	switch req, _ := ev.uint(pRequest); req {
+	case ioctlFIOCLEX:
+		e.setCloexec(ev, true)
+	case ioctlFIONCLEX:
+		e.setCloexec(ev, false)
 	}
 }
 

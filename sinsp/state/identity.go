@@ -6,9 +6,35 @@ import "strconv"
 
 // onSetuid takes the new effective user. The id -1 keeps the former one.
 func onSetuid(_ *Engine, ev *Event) {
-	if v, ok := effectiveID(ev, pEUID, pUID); ok {
-		ev.Thread.UID = v
+	v, ok := effectiveID(ev, pEUID, pUID)
+	if !ok {
+		return
 	}
+	t := ev.Thread
+	switch {
+	case t.UID == 0 && v != 0:
+		// capabilities(7): leaving root clears the effective set, and the
+		// permitted one when no id stays root. What a program keeps beyond
+		// that it asks for by capset, which is an event of its own.
+		t.CapEffective = 0
+		if !staysRoot(ev) {
+			t.CapPermitted = 0
+		}
+	case t.UID != 0 && v == 0:
+		t.CapEffective = t.CapPermitted
+	}
+	t.UID = v
+}
+
+// staysRoot reports whether the real or saved user may still be root. setuid
+// changes all of them at once.
+func staysRoot(ev *Event) bool {
+	for _, p := range [...]pname{pRUID, pSUID} {
+		if v, ok := ev.uint(p); ok && (v == 0 || uint32(v) == NoUID) {
+			return true
+		}
+	}
+	return false
 }
 
 func onSetgid(_ *Engine, ev *Event) {
@@ -17,6 +43,8 @@ func onSetgid(_ *Engine, ev *Event) {
 	}
 }
 
+// effectiveID returns the id that a call has set: its parameter for the
+// effective one, or its only one.
 func effectiveID(ev *Event, effective, only pname) (uint32, bool) {
 	if ev.Thread == nil {
 		return 0, false

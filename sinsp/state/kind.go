@@ -54,6 +54,7 @@ var effects = map[string]effect{
 	"dup2":              {handle: onDup},
 	"dup3":              {handle: onDup},
 	"fcntl":             {handle: onFcntl},
+	"ioctl":             {handle: onIoctl},
 	"pipe":              {handle: onPipe},
 	"pipe2":             {handle: onPipe},
 	"eventfd":           {handle: onEventfd},
@@ -251,7 +252,9 @@ const (
 	pArg
 	pFirst
 	pLast
+	pRUID
 	pEUID
+	pSUID
 	pEGID
 	pOption
 	pArg2Int
@@ -267,6 +270,7 @@ const (
 	pHome
 	pShell
 	pContainerID
+	pRequest
 	numParams
 )
 
@@ -277,8 +281,8 @@ var paramNames = [numParams]string{
 	"cap_effective", "exe_ino", "exe_ino_ctime", "exe_ino_mtime", "trusted_exepath", "pgid",
 	"filename", "pathname", "dirfd", "name", "path", "dev", "ino", "creat_flags", "domain", "type",
 	"proto", "fd1", "fd2", "source", "peer", "addr", "tuple", "newfd", "cmd", "arg",
-	"first", "last", "euid", "egid", "option", "arg2_int", "cur", "newcur", "oldcur", "resource",
-	"pid_fd", "target_fd", "nstype", "reaper_tid", "msgcontrol", "home", "shell", "container_id",
+	"first", "last", "ruid", "euid", "suid", "egid", "option", "arg2_int", "cur", "newcur", "oldcur", "resource",
+	"pid_fd", "target_fd", "nstype", "reaper_tid", "msgcontrol", "home", "shell", "container_id", "request",
 }
 
 // makeParams finds where each event type has its parameters; -1 where it lacks

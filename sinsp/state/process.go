@@ -140,6 +140,11 @@ func (e *Engine) cloneChild(ev *Event) {
 	}
 	e.takeClone(ev, t, like, ptid)
 	t.PID, t.PTID = pid, ptid
+	if t.VTID == 1 && tid != 1 {
+		// The first of a pid namespace: its session and process group have no
+		// ids in there.
+		t.SID, t.VPGID = 0, 0
+	}
 	ev.Thread = e.insertClone(t, like)
 	if ev.Thread != nil {
 		ev.Thread.Flags |= FlagActive
