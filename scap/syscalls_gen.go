@@ -1644,7 +1644,7 @@ var ia32Number = [472]int16{
 	4:   1,   // write
 	5:   2,   // open
 	6:   3,   // close
-	7:   -1,
+	7:   61,  // wait4
 	8:   85,  // creat
 	9:   86,  // link
 	10:  87,  // unlink
@@ -1655,7 +1655,7 @@ var ia32Number = [472]int16{
 	15:  90,  // chmod
 	16:  94,  // lchown
 	17:  -1,
-	18:  -1,
+	18:  4,   // stat
 	19:  8,   // lseek
 	20:  39,  // getpid
 	21:  165, // mount
@@ -1665,7 +1665,7 @@ var ia32Number = [472]int16{
 	25:  -1,
 	26:  101, // ptrace
 	27:  37,  // alarm
-	28:  -1,
+	28:  5,   // fstat
 	29:  34,  // pause
 	30:  132, // utime
 	31:  -1,
@@ -1685,7 +1685,7 @@ var ia32Number = [472]int16{
 	45:  12,  // brk
 	46:  106, // setgid
 	47:  104, // getgid
-	48:  -1,
+	48:  13,  // rt_sigaction
 	49:  107, // geteuid
 	50:  108, // getegid
 	51:  163, // acct
@@ -1696,7 +1696,7 @@ var ia32Number = [472]int16{
 	56:  -1,
 	57:  109, // setpgid
 	58:  -1,
-	59:  -1,
+	59:  63,  // uname
 	60:  95,  // umask
 	61:  161, // chroot
 	62:  136, // ustat
@@ -1704,13 +1704,13 @@ var ia32Number = [472]int16{
 	64:  110, // getppid
 	65:  111, // getpgrp
 	66:  112, // setsid
-	67:  -1,
+	67:  13,  // rt_sigaction
 	68:  -1,
 	69:  -1,
 	70:  113, // setreuid
 	71:  114, // setregid
-	72:  -1,
-	73:  -1,
+	72:  130, // rt_sigsuspend
+	73:  127, // rt_sigpending
 	74:  170, // sethostname
 	75:  160, // setrlimit
 	76:  97,  // getrlimit
@@ -1721,12 +1721,12 @@ var ia32Number = [472]int16{
 	81:  116, // setgroups
 	82:  23,  // select
 	83:  88,  // symlink
-	84:  -1,
-	85:  89, // readlink
+	84:  6,   // lstat
+	85:  89,  // readlink
 	86:  -1,
 	87:  167, // swapon
 	88:  169, // reboot
-	89:  -1,
+	89:  78,  // getdents
 	90:  9,   // mmap
 	91:  11,  // munmap
 	92:  76,  // truncate
@@ -1746,7 +1746,7 @@ var ia32Number = [472]int16{
 	106: 4,   // stat
 	107: 6,   // lstat
 	108: 5,   // fstat
-	109: -1,
+	109: 63,  // uname
 	110: 172, // iopl
 	111: 153, // vhangup
 	112: -1,
@@ -1755,15 +1755,15 @@ var ia32Number = [472]int16{
 	115: 168, // swapoff
 	116: 99,  // sysinfo
 	117: -1,
-	118: 74, // fsync
-	119: -1,
+	118: 74,  // fsync
+	119: 15,  // rt_sigreturn
 	120: 56,  // clone
 	121: 171, // setdomainname
 	122: 63,  // uname
 	123: 154, // modify_ldt
 	124: 159, // adjtimex
 	125: 10,  // mprotect
-	126: -1,
+	126: 14,  // rt_sigprocmask
 	127: -1,
 	128: 175, // init_module
 	129: 176, // delete_module
@@ -1827,11 +1827,11 @@ var ia32Number = [472]int16{
 	187: 40,  // sendfile
 	188: -1,
 	189: -1,
-	190: 58, // vfork
-	191: 97, // getrlimit
-	192: 9,  // mmap
-	193: -1,
-	194: -1,
+	190: 58,  // vfork
+	191: 97,  // getrlimit
+	192: 9,   // mmap
+	193: 76,  // truncate
+	194: 77,  // ftruncate
 	195: 4,   // stat
 	196: 6,   // lstat
 	197: 5,   // fstat
@@ -1909,7 +1909,7 @@ var ia32Number = [472]int16{
 	269: 138, // fstatfs
 	270: 234, // tgkill
 	271: 235, // utimes
-	272: -1,
+	272: 221, // fadvise64
 	273: -1,
 	274: 237, // mbind
 	275: 239, // get_mempolicy
