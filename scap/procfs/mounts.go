@@ -29,21 +29,6 @@ type mountTable struct {
 // Mounts come and go; a table is good enough for this long.
 const rereadMounts = 10 * time.Second
 
-// mounts returns the mounts of the process in d, whose namespace is mntns.
-func (r *Reader) mounts(d dir, mntns uint64) *mountTable {
-	t := r.mntns[mntns]
-	if t != nil && time.Since(t.read) < rereadMounts {
-		return t
-	}
-	if len(r.mntns) >= maxNamespaces {
-		clear(r.mntns)
-	}
-	t = &mountTable{read: time.Now()}
-	r.lines(d, "mountinfo", 0, t.add)
-	r.mntns[mntns] = t
-	return t
-}
-
 // add takes a line of mountinfo: id, parent, device, root, mount point,
 // options, optional fields up to a dash, type, source, options of the file
 // system. Blanks in names are escaped.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,9 +33,6 @@ type Options struct {
 // BootTime returns the time of the boot in ns since the epoch.
 func BootTime() uint64 { return scap.BootTime() }
 
-// maxNamespaces bounds how many namespaces' tables are remembered.
-const maxNamespaces = 1024
-
 // Reader reads processes. It remembers what many of them share (sockets and
 // mounts of a namespace). One goroutine owns it.
 type Reader struct {
@@ -43,9 +41,8 @@ type Reader struct {
 	unified []string // controllers of the unified cgroup hierarchy
 
 	hostPidNS uint64
-	pidns     map[uint64]uint64 // pid namespace -> start of its init
-	netns     map[uint64]*socketTable
-	mntns     map[uint64]*mountTable
+	ns        *namespaces
+	peers     []*Reader // what a scan of many processes shares the work with
 
 	proc    Process // what is handed out
 	nums    []int64
@@ -67,14 +64,16 @@ func New(root string, opts Options) *Reader {
 	if opts.BootTime == 0 {
 		opts.BootTime = scap.BootTime()
 	}
+	return newReader(strings.TrimSuffix(root, "/"), opts, newNamespaces())
+}
+
+func newReader(root string, opts Options, ns *namespaces) *Reader {
 	return &Reader{
-		root:  strings.TrimSuffix(root, "/"),
-		opts:  opts,
-		pidns: make(map[uint64]uint64),
-		netns: make(map[uint64]*socketTable),
-		mntns: make(map[uint64]*mountTable),
-		text:  make([]byte, opts.MaxText),
-		big:   make([]byte, 64<<10),
+		root: root,
+		opts: opts,
+		ns:   ns,
+		text: make([]byte, opts.MaxText),
+		big:  make([]byte, 64<<10),
 	}
 }
 
@@ -108,14 +107,15 @@ func (r *Reader) Scan(fn func(*Process) error) error {
 		return err
 	}
 	defer d.close()
-	clear(r.netns)
-	clear(r.mntns)
-	clear(r.pidns)
+	r.ns.forget()
 	r.pids, err = d.numbers(r.pids[:0], r.buf[:])
 	if err != nil {
 		return fmt.Errorf("list %s/proc: %w", r.root, err)
 	}
 	slices.Sort(r.pids)
+	if n := min(runtime.GOMAXPROCS(0), maxWorkers, len(r.pids)/shareFrom); n > 1 {
+		return r.scanShared(d, n, fn)
+	}
 	for _, pid := range r.pids {
 		if r.process(d, pid, 0) != nil {
 			continue
@@ -140,7 +140,7 @@ func (r *Reader) Lookup(tid int64) (*Process, error) {
 		return nil, err
 	}
 	defer d.close()
-	clear(r.pidns) // numbers of namespaces are used again: good for one scan only
+	r.ns.forgetPidns() // numbers of namespaces are used again: good for one scan only
 	pid, err := r.groupOf(d, tid)
 	if err != nil {
 		return nil, err
@@ -382,17 +382,14 @@ func (r *Reader) pidnsStart(at dir, p *Process) uint64 {
 	if p.PidNS == 0 || p.PidNS == r.hostPidNS {
 		return r.opts.BootTime
 	}
-	if start, ok := r.pidns[p.PidNS]; ok {
+	if start, ok := r.ns.pidnsStart(p.PidNS); ok {
 		return start
 	}
 	const maxDepth = 64
 	t := p.Main
 	for range maxDepth {
 		if t.VPID == 1 {
-			if len(r.pidns) >= maxNamespaces {
-				clear(r.pidns)
-			}
-			r.pidns[p.PidNS] = t.StartTS
+			r.ns.setPidnsStart(p.PidNS, t.StartTS)
 			return t.StartTS
 		}
 		parent := decimalText(t.PTID)

@@ -44,29 +44,14 @@ var inetTables = []struct {
 	{"net/icmp", L4ICMP, false}, {"net/icmp6", L4ICMP, true},
 }
 
-// socket finds a socket of the process in d, whose network namespace is netns.
-func (r *Reader) socket(d dir, netns, ino uint64) (socket, bool) {
-	t := r.netns[netns]
-	if t != nil {
-		if s, ok := t.sockets[ino]; ok {
-			return s, true
-		}
-		if time.Since(t.read) < rereadSockets {
-			return socket{}, false
-		}
-	}
-	if len(r.netns) >= maxNamespaces {
-		clear(r.netns)
-	}
-	t = &socketTable{sockets: make(map[uint64]socket), read: time.Now()}
-	r.netns[netns] = t
+// readSockets fills t with the sockets of the network namespace of the process
+// in d.
+func (r *Reader) readSockets(d dir, t *socketTable) {
 	for _, f := range inetTables {
 		r.lines(d, f.file, 1, func(line []byte) { t.addInet(line, f.l4, f.v6) })
 	}
 	r.lines(d, "net/unix", 1, t.addUnix)
 	r.lines(d, "net/netlink", 1, t.addNetlink)
-	s, ok := t.sockets[ino]
-	return s, ok
 }
 
 // lines calls fn for each line of a file of any length, but the first ones
