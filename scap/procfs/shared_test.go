@@ -9,23 +9,26 @@ import (
 	"time"
 )
 
-// crowd makes a host with so many processes that workers share them; every
+// crowd makes a host with so many processes that two workers share them; every
 // tenth has vanished.
 func crowd(t testing.TB) (h *host, there int) {
 	h = newHost(t)
-	for i := 1; i <= 4*shareFrom; i++ {
-		k := task{tid: i, pid: i, comm: "p" + decimalText(int64(i)), ticks: i}
+	// What they have alike is there once.
+	h.link("proc/alike/ns/net", "net:[100]")
+	h.fd("proc/alike", 3, "socket:[1002]", "flags: 0")
+	h.file("proc/alike/net/tcp", tcpTable)
+	for i := 1; i <= 2*shareFrom; i++ {
 		dir := "proc/" + decimalText(int64(i))
 		if i%10 == 0 {
 			h.file(dir+"/stat", "")
 			continue
 		}
 		there++
-		h.thread(dir, k)
+		h.thread(dir, task{tid: i, pid: i, comm: "p" + decimalText(int64(i)), ticks: i})
 		h.link(dir+"/exe", "/bin/p"+decimalText(int64(i)))
-		h.link(dir+"/ns/net", "net:[100]")
-		h.fd(dir, 3, "socket:[1002]", "flags: 0")
-		h.file(dir+"/net/tcp", tcpTable)
+		for _, name := range []string{"ns", "fd", "fdinfo", "net"} {
+			h.link(dir+"/"+name, "../alike/"+name)
+		}
 	}
 	return h, there
 }
@@ -36,7 +39,7 @@ func withProcs(t testing.TB, n int) {
 }
 
 func TestWorkersHandOutEachProcessOnceAndInOrder(t *testing.T) {
-	withProcs(t, 4)
+	withProcs(t, 2)
 	h, there := crowd(t)
 	r, n, last := New(h.root, Options{}), 0, int64(0)
 	err := r.Scan(func(p *Process) error {
@@ -58,7 +61,7 @@ func TestWorkersHandOutEachProcessOnceAndInOrder(t *testing.T) {
 }
 
 func TestWorkersStopWithTheCaller(t *testing.T) {
-	withProcs(t, 4)
+	withProcs(t, 2)
 	h, _ := crowd(t)
 	before, enough, n := runtime.NumGoroutine(), errors.New("enough"), 0
 	err := Scan(h.root, Options{}, func(*Process) error {
