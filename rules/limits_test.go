@@ -46,11 +46,11 @@ func TestBombsAreRefused(t *testing.T) {
 func TestManyLargeConditionsAreRefused(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("- macro: m0\n  condition: evt.type=open\n")
-	for i := 1; i < 14; i++ {
+	for i := 1; i < 13; i++ {
 		fmt.Fprintf(&b, "- macro: m%d\n  condition: m%d or m%d\n", i, i-1, i-1)
 	}
 	for i := range 200 {
-		b.WriteString(strings.Replace(ruleText(fmt.Sprintf("m13 and proc.pid = %d", i)), "rule: r", fmt.Sprintf("rule: r%d", i), 1))
+		b.WriteString(strings.Replace(ruleText(fmt.Sprintf("m12 and proc.pid = %d", i)), "rule: r", fmt.Sprintf("rule: r%d", i), 1))
 	}
 	_, rep := Load([]File{{"bomb.yaml", []byte(b.String())}}, Options{})
 	if rep.OK() || !strings.Contains(rep.Files[0].Errors[0].Message, "too large together") {

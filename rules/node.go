@@ -20,7 +20,7 @@ import (
 const (
 	maxFileSize = 32 << 20
 	maxDepth    = 64      // of nested collections
-	maxNodes    = 2 << 20 // looked at in one file, each time that an alias is followed
+	spareNodes  = 1 << 16 // looked at beyond one for each byte of the file, as aliases multiply them
 )
 
 // source is a rules file with an index of its lines.

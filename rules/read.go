@@ -56,7 +56,7 @@ func (r *reader) warn(code Code, at *place, format string, args ...any) {
 // use counts a node that is looked at; it fails when aliases multiply the
 // file beyond all measure.
 func (r *reader) use(at *place) bool {
-	if r.src.nodes++; r.src.nodes > maxNodes {
+	if r.src.nodes++; r.src.nodes > spareNodes+len(r.src.text) {
 		r.invalid(at, "The file has too many values, aliases counted each time")
 	}
 	return r.err == nil

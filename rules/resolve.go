@@ -190,7 +190,7 @@ type scope struct {
 // largest condition of the reference's rules has 1300, all have 8300.
 const (
 	maxTree  = 1 << 17
-	maxTrees = 1 << 22
+	maxTrees = 1 << 20
 )
 
 // unresolved is a macro name that nothing or only itself stands behind.
