@@ -23,6 +23,9 @@ func (r *run) closeOutputs(stats *scap.Stats) {
 	if n, err := r.alerts.Failed(); n > 0 {
 		r.log.Error(fmt.Sprintf("stdout: %d writes failed, the last one with: %v", n, err))
 	}
+	if r.watch != nil && r.watch.drv != nil && len(r.cfg.Drops.Actions) > 0 {
+		r.notice(r.watch.actions.summary())
+	}
 	if r.opts.Verbose && r.watch != nil {
 		r.notice(fmt.Sprintf("Driver Events:%d\nDriver Drops:%d", stats.Seen, stats.Drops()))
 		s := time.Since(r.watch.start).Seconds()

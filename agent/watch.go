@@ -41,14 +41,16 @@ type watcher struct {
 	log     *zap.Logger
 	signals <-chan os.Signal
 
-	start    time.Time
-	deadline time.Time // zero: none
-	limitNS  uint64    // of event time; 0: none
-	firstTS  uint64    // event time of the first and the last event
-	lastTS   uint64
-	lastTick time.Time
-	drops    dropReporter
-	batch    scap.Batch
+	start     time.Time
+	deadline  time.Time // zero: none
+	limitNS   uint64    // of event time; 0: none
+	firstTS   uint64    // event time of the first and the last event
+	lastTS    uint64
+	lastTick  time.Time
+	drops     dropReporter
+	dropsSeen uint64 // lost events that the model knows of
+	actions   *dropActions
+	batch     scap.Batch
 
 	events   uint64 // looked at
 	detected uint64 // alerts made
@@ -85,6 +87,7 @@ func (r *run) watchEvents() (bool, error) {
 		alerts: r.alerts, log: r.log, signals: r.Signals, start: time.Now(),
 	}
 	w.drops.log = r.log
+	w.actions = newDropActions(r.cfg.Drops, r.log, w.internal, w.start)
 	if r.opts.MaxSeconds > 0 {
 		w.deadline = w.start.Add(time.Duration(r.opts.MaxSeconds) * time.Second)
 		w.limitNS = uint64(r.opts.MaxSeconds) * uint64(time.Second)
@@ -128,9 +131,9 @@ func (w *watcher) loop() error {
 		if err != nil {
 			return nil
 		}
-		if w.tick() {
+		if end, err := w.tick(); end || err != nil {
 			w.drain()
-			return nil
+			return err
 		}
 	}
 }
@@ -183,29 +186,29 @@ func (w *watcher) queueFull() {
 }
 
 // tick does what does not belong to an event; it reports whether to end.
-func (w *watcher) tick() (end bool) {
+func (w *watcher) tick() (end bool, err error) {
 	for done := false; !done; {
 		select {
 		case s := <-w.signals:
 			if w.signal(s) {
-				return true
+				return true, nil
 			}
 		default:
 			done = true
 		}
 	}
 	if w.limitNS > 0 && w.lastTS-w.firstTS > w.limitNS {
-		return true
+		return true, nil
 	}
 	now := time.Now()
 	if !w.deadline.IsZero() && !now.Before(w.deadline) {
-		return true
+		return true, nil
 	}
 	if now.Sub(w.lastTick) >= tickEvery {
 		w.lastTick = now
-		w.housekeeping(now)
+		return false, w.housekeeping(now)
 	}
-	return false
+	return false, nil
 }
 
 // signal acts on a signal and reports whether to end.
@@ -222,15 +225,28 @@ func (w *watcher) signal(s os.Signal) bool {
 	return false
 }
 
-func (w *watcher) housekeeping(now time.Time) {
-	if w.drv != nil && w.drv.Stats(&w.stats) == nil {
-		w.drops.check(now, &w.stats)
-	}
+func (w *watcher) housekeeping(now time.Time) error {
 	late := w.alerts.BlockedFor(now) > outputTimeout
 	if late && !w.blocked {
 		w.log.Log(log.Critical, `"stdout" output timeout, all output channels are blocked`)
 	}
 	w.blocked = late
+	if w.drv == nil || w.drv.Stats(&w.stats) != nil {
+		return nil
+	}
+	if n := w.stats.Drops(); n > w.dropsSeen {
+		w.dropsSeen = n
+		w.engine.Lost() // what the model says of anybody may be out of date
+	}
+	w.drops.check(now, &w.stats)
+	return w.actions.check(now, &w.stats)
+}
+
+// internal offers a message of the agent's own.
+func (w *watcher) internal(a *output.Alert) {
+	if !w.alerts.Offer(w.maker.form.Append(nil, a)) {
+		w.queueFull()
+	}
 }
 
 // outputTimeout is when a write counts as blocked.

@@ -26,6 +26,7 @@ type Alert struct {
 	Internal bool     // the agent's own message: has no tags
 	Message  []byte
 	Fields   []byte // the JSON object of output_fields
+	Detail   []byte // of the agent's own message: the fields as key=value
 }
 
 // Form says how alerts look.
@@ -41,6 +42,12 @@ type Form struct {
 func (f *Form) Append(dst []byte, a *Alert) []byte {
 	if f.JSON {
 		return f.appendJSON(dst, a)
+	}
+	if a.Internal { // our own words need no escaping; the time is always local
+		local := Form{}
+		dst = append(local.appendPrefix(dst, a), a.Message...)
+		dst = append(append(dst, " ("...), a.Detail...)
+		return append(dst, ')')
 	}
 	dst = f.appendPrefix(dst, a)
 	// Escaped, so that a file name with a newline cannot forge an alert.

@@ -50,6 +50,11 @@ func TestInternalMessagesHaveNoTagsAndABareOutput(t *testing.T) {
 	if got := string(f.Append(nil, &a)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	a.Detail = []byte(`n="1"`)
+	text := string((&Form{ISO8601: true}).Append(nil, &a))
+	if !strings.HasSuffix(text, `:00.000000000: Debug m (n="1")`) || strings.Contains(text, "T") {
+		t.Errorf("text form: %s", text)
+	}
 }
 
 func BenchmarkJSONAlert(b *testing.B) {
