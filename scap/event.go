@@ -65,18 +65,26 @@ func (e *Event) decode(b []byte, width uint32) error {
 	b = b[:total:total] // an append to what is borrowed must not write behind it
 	pos := HeaderSize + n*width
 	n = min(n, MaxParams)
-	for i := range n {
-		e.off[i] = pos
-		var l uint32
-		if width == 2 {
-			l = uint32(binary.LittleEndian.Uint16(b[HeaderSize+2*i:]))
-		} else {
-			l = binary.LittleEndian.Uint32(b[HeaderSize+4*i:])
+	if width == 2 {
+		lens := b[HeaderSize : HeaderSize+2*n]
+		for i := range n {
+			e.off[i] = pos
+			// In 32 bits 32 lengths of 16 bits cannot overflow, so one check
+			// behind the loop does for all.
+			pos += uint32(binary.LittleEndian.Uint16(lens[2*i:]))
 		}
-		if l > total-pos {
+		if pos > total {
 			return ErrBadEvent
 		}
-		pos += l
+	} else {
+		for i := range n {
+			e.off[i] = pos
+			l := binary.LittleEndian.Uint32(b[HeaderSize+4*i:])
+			if l > total-pos {
+				return ErrBadEvent
+			}
+			pos += l
+		}
 	}
 	e.off[n] = pos
 	e.nparams = uint16(n)
