@@ -43,22 +43,25 @@ type node struct {
 	kind  nodeKind
 	memo  bool // more than one place asks for it
 	every bool
-	cost  int32
 	left  int32
 	right int32
 	kids  []ref
 	m     matcher
 	pair  *pair
 	multi *fields.Ref
+}
 
+// part is a node with what counts only while a program is built.
+type part struct {
+	node
+	cost  int32
 	index *keyed // how a value finds the conditions that need the check, or nil
-	uses  int32
 }
 
 // Builder collects conditions for a Program.
 type Builder struct {
 	cat      fields.Catalog
-	nodes    []node
+	parts    []part
 	byKey    map[string]ref
 	values   []value
 	valueKey map[string]int32
@@ -75,7 +78,7 @@ type rule struct {
 // NewBuilder returns an empty Builder over the fields of cat.
 func NewBuilder(cat fields.Catalog) *Builder {
 	b := &Builder{cat: cat, byKey: map[string]ref{}, valueKey: map[string]int32{}}
-	b.nodes = append(b.nodes, node{kind: kindTrue})
+	b.parts = append(b.parts, part{node: node{kind: kindTrue}})
 	return b
 }
 
@@ -101,30 +104,31 @@ func (b *Builder) Skip() (id int32) {
 
 // Build returns the program of everything that was added.
 func (b *Builder) Build() *Program {
-	p := &Program{nodes: slices.Clone(b.nodes), values: slices.Clone(b.values)}
+	p := &Program{nodes: make([]node, len(b.parts)), values: slices.Clone(b.values)}
 	for i := range p.nodes {
-		p.nodes[i].uses = 0
+		p.nodes[i] = b.parts[i].node
 	}
+	uses := make([]int, len(p.nodes))
 	for _, r := range b.rules {
 		p.roots = append(p.roots, r.root)
-		countUses(p.nodes, r.root)
+		countUses(p.nodes, r.root, uses)
 	}
 	for i := range p.nodes {
-		p.nodes[i].memo = p.nodes[i].uses > 1
+		p.nodes[i].memo = uses[i] > 1
 	}
-	p.index = newIndex(p, b.rules)
+	p.index = b.newIndex(p)
 	return p
 }
 
 // countUses counts for each node the places that ask for it.
-func countUses(nodes []node, r ref) {
-	n := &nodes[r.node()]
-	n.uses++
-	if n.uses > 1 {
+func countUses(nodes []node, r ref, uses []int) {
+	i := r.node()
+	uses[i]++
+	if uses[i] > 1 {
 		return
 	}
-	for _, k := range n.kids {
-		countUses(nodes, k)
+	for _, k := range nodes[i].kids {
+		countUses(nodes, k, uses)
 	}
 }
 
@@ -168,7 +172,7 @@ func (b *Builder) conditions(list []filter.Node) ([]ref, error) {
 func (b *Builder) and(kids []ref) ref {
 	kids = slices.Clone(kids)
 	slices.SortFunc(kids, func(x, y ref) int {
-		if c := int(b.nodes[x.node()].cost) - int(b.nodes[y.node()].cost); c != 0 {
+		if c := int(b.parts[x.node()].cost) - int(b.parts[y.node()].cost); c != 0 {
 			return c
 		}
 		return int(x - y)
@@ -184,7 +188,7 @@ func (b *Builder) and(kids []ref) ref {
 		}
 		key.WriteString(strconv.Itoa(int(k)))
 		key.WriteByte(',')
-		cost += b.nodes[k.node()].cost
+		cost += b.parts[k.node()].cost
 	}
 	switch len(kids) {
 	case 0:
@@ -192,16 +196,16 @@ func (b *Builder) and(kids []ref) ref {
 	case 1:
 		return kids[0]
 	}
-	return b.intern(key.String(), node{kind: kindAnd, kids: kids, cost: cost})
+	return b.intern(key.String(), part{node: node{kind: kindAnd, kids: kids}, cost: cost})
 }
 
 // intern returns the node of that key, which it adds when it is new.
-func (b *Builder) intern(key string, n node) ref {
+func (b *Builder) intern(key string, n part) ref {
 	if r, ok := b.byKey[key]; ok {
 		return r
 	}
-	b.nodes = append(b.nodes, n)
-	r := refTo(len(b.nodes) - 1)
+	b.parts = append(b.parts, n)
+	r := refTo(len(b.parts) - 1)
 	b.byKey[key] = r
 	return r
 }
@@ -218,7 +222,7 @@ func (b *Builder) unary(n *filter.Unary) (ref, error) {
 // and the constants, index is nil for a check that no value can find.
 func (b *Builder) check(left int32, op, what string, m matcher, cost int, index *keyed) ref {
 	v := &b.values[left]
-	n := node{kind: kindCheck, left: left, m: m, cost: int32(v.cost + cost), index: index}
+	n := part{node: node{kind: kindCheck, left: left, m: m}, cost: int32(v.cost + cost), index: index}
 	if v.multi != nil {
 		n.kind, n.multi, n.cost = kindMulti, v.multi, 4*n.cost
 		n.every = v.multi.Field.NEAll && strings.HasPrefix(op, "!=")

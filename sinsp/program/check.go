@@ -207,7 +207,7 @@ func (b *Builder) comparison(n *filter.Binary, left int32, op string) (ref, erro
 	}
 	p := newPair(l.class(), op, l.list)
 	key := fmt.Sprintf("~%d %s %d", left, p.op, right)
-	return b.intern(key, node{kind: kindPair, left: left, right: right, pair: p,
+	return b.intern(key, part{node: node{kind: kindPair, left: left, right: right, pair: p},
 		cost: int32(l.cost + r.cost + opCost[op])}), nil
 }
 

@@ -15,10 +15,15 @@ import (
 // them one by one. Sets of conditions are bit sets by id.
 type index struct {
 	words  int
-	byType [][]uint64 // by event type; types above have their conditions in other
-	other  []uint64
-	keys   []keyIndex
-	gates  []gate
+	byType []*plan // by event type; types above have their conditions in other
+	other  *plan
+}
+
+// plan is how the conditions of some event types are found.
+type plan struct {
+	all   []uint64
+	keys  []*keyIndex // that decide about some of all
+	gates []*gate
 }
 
 // gate is a check that many conditions need.
@@ -33,21 +38,23 @@ const (
 	gateLimit = 100
 )
 
-func newIndex(p *Program, rules []rule) index {
-	x := index{words: (len(rules) + 63) / 64}
-	x.indexTypes(rules)
-	needs := make([][]ref, len(rules))
-	for i, r := range rules {
+func (b *Builder) newIndex(p *Program) index {
+	x := index{words: (len(b.rules) + 63) / 64}
+	needs := make([][]ref, len(b.rules))
+	for i, r := range b.rules {
 		needs[i] = conjuncts(p.nodes, r.root, nil)
 	}
-	x.indexKeys(p, needs)
-	x.indexGates(p, needs)
+	gates := x.indexGates(b.parts, needs)
+	for _, g := range gates {
+		p.nodes[g.check.node()].memo = true // the conditions ask again
+	}
+	x.indexTypes(b.rules, x.indexKeys(b.parts, needs), gates)
 	return x
 }
 
-// indexTypes makes a set for each event type; types with the same conditions
+// indexTypes makes a plan for each event type; types with the same conditions
 // share it.
-func (x *index) indexTypes(rules []rule) {
+func (x *index) indexTypes(rules []rule, keys []*keyIndex, gates []*gate) {
 	groups := map[evtset.Types][]uint64{} // most conditions share their types with others
 	for id, r := range rules {
 		if r.root == never {
@@ -58,8 +65,8 @@ func (x *index) indexTypes(rules []rule) {
 		}
 		groups[r.types][id/64] |= 1 << (id % 64)
 	}
-	shared := map[string][]uint64{}
-	set := func(wanted func(evtset.Types) bool) []uint64 {
+	shared := map[string]*plan{}
+	planFor := func(wanted func(evtset.Types) bool) *plan {
 		s := make([]uint64, x.words)
 		for types, members := range groups {
 			if wanted(types) {
@@ -67,16 +74,30 @@ func (x *index) indexTypes(rules []rule) {
 			}
 		}
 		key := string(wordBytes(s))
-		if old, ok := shared[key]; ok {
-			return old
+		if shared[key] == nil {
+			shared[key] = newPlan(s, keys, gates)
 		}
-		shared[key] = s
-		return s
+		return shared[key]
 	}
 	for t := range scap.EventType(len(scap.Events)) {
-		x.byType = append(x.byType, set(func(types evtset.Types) bool { return types.Has(t) }))
+		x.byType = append(x.byType, planFor(func(types evtset.Types) bool { return types.Has(t) }))
 	}
-	x.other = set(evtset.Types.All)
+	x.other = planFor(evtset.Types.All)
+}
+
+func newPlan(all []uint64, keys []*keyIndex, gates []*gate) *plan {
+	p := &plan{all: all}
+	for _, k := range keys {
+		if meet(all, k.all) {
+			p.keys = append(p.keys, k)
+		}
+	}
+	for _, g := range gates {
+		if meet(all, g.all) {
+			p.gates = append(p.gates, g)
+		}
+	}
+	return p
 }
 
 func wordBytes(s []uint64) []byte {
@@ -101,11 +122,11 @@ func conjuncts(nodes []node, r ref, list []ref) []ref {
 }
 
 // indexGates chooses the cheap checks that most conditions need.
-func (x *index) indexGates(p *Program, needs [][]ref) {
+func (x *index) indexGates(parts []part, needs [][]ref) []*gate {
 	byRef := map[ref]*gate{}
 	for id, list := range needs {
 		for _, r := range list {
-			if r == always || r == never || p.nodes[r.node()].cost > gateLimit {
+			if r == always || r == never || parts[r.node()].cost > gateLimit {
 				continue
 			}
 			g := byRef[r]
@@ -116,18 +137,16 @@ func (x *index) indexGates(p *Program, needs [][]ref) {
 			g.all[id/64] |= 1 << (id % 64)
 		}
 	}
+	var gates []*gate
 	for _, g := range byRef {
 		if size(g.all) >= minGated {
-			x.gates = append(x.gates, *g)
+			gates = append(gates, g)
 		}
 	}
-	slices.SortFunc(x.gates, func(a, b gate) int {
-		return cmp.Or(size(b.all)-size(a.all), int(p.nodes[a.check.node()].cost-p.nodes[b.check.node()].cost), int(a.check-b.check))
+	slices.SortFunc(gates, func(a, b *gate) int {
+		return cmp.Or(size(b.all)-size(a.all), int(parts[a.check.node()].cost-parts[b.check.node()].cost), int(a.check-b.check))
 	})
-	x.gates = x.gates[:min(len(x.gates), maxGates)]
-	for _, g := range x.gates {
-		p.nodes[g.check.node()].memo = true // the conditions ask again
-	}
+	return gates[:min(len(gates), maxGates)]
 }
 
 func size(s []uint64) int {
@@ -141,22 +160,19 @@ func size(s []uint64) int {
 // candidates fills r.cand with the conditions that are worth evaluating and
 // reports whether there are any.
 func (x *index) candidates(r *Run) bool {
-	base := x.other
+	plan := x.other
 	if t := int(r.ev.Type()); t < len(x.byType) {
-		base = x.byType[t]
+		plan = x.byType[t]
 	}
-	if copy(r.cand, base); empty(r.cand) {
+	if copy(r.cand, plan.all); empty(r.cand) {
 		return false
 	}
-	for i := range x.keys {
-		k := &x.keys[i]
-		if !meet(r.cand, k.all) {
-			continue
+	for _, k := range plan.keys {
+		if meet(r.cand, k.all) {
+			k.restrict(r)
 		}
-		k.restrict(r)
 	}
-	for i := range x.gates {
-		g := &x.gates[i]
+	for _, g := range plan.gates {
 		if meet(r.cand, g.all) && !r.eval(g.check) {
 			for w := range r.cand {
 				r.cand[w] &^= g.all[w]

@@ -87,13 +87,14 @@ func plainPath(path string) string {
 // keyIndex finds conditions by a value of the event. Sets of conditions are
 // bit sets by id.
 type keyIndex struct {
-	value  int32
-	all    []uint64 // conditions that it decides about
-	paths  []uint64 // those of them that need a path without repeated slashes
-	byNum  map[uint64][]uint64
-	byText map[string][]uint64
-	prefix affixIndex
-	suffix affixIndex
+	value    int32
+	all      []uint64 // conditions that it decides about
+	paths    []uint64 // those of them that need a path without repeated slashes
+	hasPaths bool
+	byNum    map[uint64][]uint64
+	byText   map[string][]uint64
+	prefix   affixIndex
+	suffix   affixIndex
 }
 
 // affixIndex finds conditions by how a text starts or ends.
@@ -108,12 +109,12 @@ const minKeyed = 4
 
 // indexKeys chooses for each condition the value that finds most conditions,
 // an exact one before a part.
-func (x *index) indexKeys(p *Program, needs [][]ref) {
+func (x *index) indexKeys(parts []part, needs [][]ref) []*keyIndex {
 	count := map[int32]int{}
 	for _, list := range needs {
 		seen := map[int32]bool{}
 		for _, r := range list {
-			if k := p.nodes[r.node()].index; k != nil && !r.inv() && !seen[k.value] {
+			if k := parts[r.node()].index; k != nil && !r.inv() && !seen[k.value] {
 				seen[k.value] = true
 				count[k.value]++
 			}
@@ -123,7 +124,7 @@ func (x *index) indexKeys(p *Program, needs [][]ref) {
 	for id, list := range needs {
 		var best *keyed
 		for _, r := range list {
-			k := p.nodes[r.node()].index
+			k := parts[r.node()].index
 			if k != nil && !r.inv() && count[k.value] >= minKeyed && (best == nil || better(k, best, count)) {
 				best = k
 			}
@@ -138,12 +139,14 @@ func (x *index) indexKeys(p *Program, needs [][]ref) {
 		}
 		ki.add(id, best)
 	}
+	var keys []*keyIndex
 	for _, ki := range byValue {
 		slices.Sort(ki.prefix.lengths)
 		slices.Sort(ki.suffix.lengths)
-		x.keys = append(x.keys, *ki)
+		keys = append(keys, ki)
 	}
-	slices.SortFunc(x.keys, func(a, b keyIndex) int { return cmp.Compare(a.value, b.value) })
+	slices.SortFunc(keys, func(a, b *keyIndex) int { return cmp.Compare(a.value, b.value) })
+	return keys
 }
 
 // better prefers equality, then the value that finds more conditions, then
@@ -183,6 +186,7 @@ func (x *keyIndex) add(id int, k *keyed) {
 	switch k.how {
 	case keyPath:
 		x.paths[id/64] |= bit
+		x.hasPaths = true
 		m = x.prefix.byText
 	case keyPrefix:
 		m = x.prefix.byText
@@ -213,8 +217,12 @@ func (x *affixIndex) addLength(n int) {
 func (x *keyIndex) restrict(r *Run) {
 	clear(r.hit)
 	if v, ok := r.value(x.value); ok {
-		unite(r.hit, x.byNum[v.N])
-		unite(r.hit, x.byText[v.S])
+		if len(x.byNum) > 0 {
+			unite(r.hit, x.byNum[v.N])
+		}
+		if len(x.byText) > 0 {
+			unite(r.hit, x.byText[v.S])
+		}
 		for _, n := range x.prefix.lengths {
 			if n > len(v.S) {
 				break
@@ -227,7 +235,7 @@ func (x *keyIndex) restrict(r *Run) {
 			}
 			unite(r.hit, x.suffix.byText[v.S[len(v.S)-n:]])
 		}
-		if !empty(x.paths) && !isPlainPath(v.S) {
+		if x.hasPaths && !isPlainPath(v.S) {
 			unite(r.hit, x.paths)
 		}
 	}

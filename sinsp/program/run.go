@@ -134,19 +134,14 @@ func (r *Run) eval(at ref) bool {
 
 // evalMulti tries the values that a field stands for.
 func (r *Run) evalMulti(n *node) bool {
-	for i := 0; n.multi.Each(r.ev, i, &r.multi); i++ {
+	i := 0
+	for ; n.multi.Each(r.ev, i, &r.multi); i++ {
 		if n.m.match(&r.multi) != n.every {
 			return !n.every
 		}
-		if n.every {
-			continue
-		}
 	}
-	return n.every && r.anyValue(n)
+	return n.every && i > 0
 }
-
-// anyValue reports whether a field that stands for several values has one.
-func (r *Run) anyValue(n *node) bool { return n.multi.Each(r.ev, 0, &r.multi) }
 
 // value returns a value of the event at hand; false when there is none.
 func (r *Run) value(i int32) (*fields.Value, bool) {
