@@ -36,7 +36,7 @@ type Options struct {
 	MaxThreads int // 0 = 262144; beyond it the longest idle ones go, or new ones are refused
 	MaxFDs     int // in a table; 0 = 4096
 	// LookupsPerSecond limits the questions to /proc after the first scan, in
-	// seconds of event time; 0 = 200.
+	// seconds of event time; 0 = 50. Four seconds' worth may come at once.
 	LookupsPerSecond int
 
 	BootTime uint64 // ns since the epoch; 0 = not known
@@ -48,7 +48,7 @@ type Options struct {
 const (
 	DefaultMaxThreads       = 262144
 	DefaultMaxFDs           = 4096
-	DefaultLookupsPerSecond = 200
+	DefaultLookupsPerSecond = 50
 )
 
 const cacheSize = 1024 // threads found without the map; a power of two
@@ -112,7 +112,7 @@ func New(o Options) *Engine {
 		groups:       make(map[int64]*Group),
 		freeFDs:      make([]*FD, 0, 1024),
 		retired:      make([]*FD, 0, 64),
-		tokens:       float64(o.LookupsPerSecond),
+		tokens:       lookupBurst * float64(o.LookupsPerSecond),
 		texts:        newInterner[string](internText),
 		lists:        newInterner[stringList](internLists),
 		cgroupSets:   newInterner[*cgroupSet](internCgroups),

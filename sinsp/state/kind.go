@@ -128,11 +128,10 @@ var threadless = map[string]bool{
 	"container": true, "pluginevent": true, "asyncevent": true,
 }
 
-// Calls whose enter event is worth remembering although their exit event has
-// all parameters: the arguments cannot have been changed meanwhile there.
+// Bounds of remembered enter events, in bytes.
 const (
-	maxEnterSize  = 4096
-	keptEnterSize = 256 // capacity that stays with a thread
+	maxEnterSize  = 4096 // longer ones are not remembered
+	keptEnterSize = 256  // capacity that stays with a thread
 )
 
 var (

@@ -12,6 +12,9 @@ import (
 // know, in ns of event time.
 const retryAfter = 2e9
 
+// lookupBurst is how many seconds' worth of questions may be asked at once.
+const lookupBurst = 4
+
 // find returns the thread with the id tid, asking /proc when it is not in the
 // table; nil when nobody knows it.
 func (e *Engine) find(tid int64) *Thread {
@@ -82,7 +85,7 @@ func (e *Engine) lookup(tid int64) *Thread {
 func (e *Engine) allowed() bool {
 	rate := float64(e.opts.LookupsPerSecond)
 	if e.now > e.tokensTS {
-		e.tokens = min(rate, e.tokens+rate*float64(e.now-e.tokensTS)/1e9)
+		e.tokens = min(lookupBurst*rate, e.tokens+rate*float64(e.now-e.tokensTS)/1e9)
 	}
 	e.tokensTS = e.now
 	if e.tokens < 1 {
@@ -188,8 +191,7 @@ func (t *Thread) sameStart(p *procfs.Process) bool {
 	if !t.Valid() || t.PID != p.PID {
 		return false
 	}
-	a, b := t.CloneTS, p.Main.StartTS
-	return a == 0 || b == 0 || max(a, b)-min(a, b) < sameCall
+	return t.CloneTS == 0 || p.Main.StartTS == 0 || near(t.CloneTS, p.Main.StartTS)
 }
 
 // procThread makes a thread of what /proc says. main is the main thread whose

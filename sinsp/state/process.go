@@ -93,7 +93,7 @@ func idOr(ev *Event, p pname, def int64) int64 {
 	return def
 }
 
-func (e *Engine) young(t *Thread) bool { return e.now-t.CloneTS < sameCall }
+func (e *Engine) young(t *Thread) bool { return near(e.now, t.CloneTS) }
 
 // cloneChild makes the thread that the event comes from, unless its creator's
 // side was first.

@@ -172,6 +172,14 @@ func TestCloneSidesInAnyOrder(t *testing.T) {
 		equal(t, "thread after the second side", h.thread(200), c)
 		equal(t, "comm is not set back", c.Comm, "ls")
 	})
+	t.Run("child first, but late", func(t *testing.T) {
+		h := newHost(t)
+		h.clone(100, 200, 0)
+		h.exec(200, "/bin/ls")
+		h.ts -= 5e6
+		h.cloned(200, 200, 100, 0)
+		equal(t, "comm is not set back", h.thread(200).Comm, "ls")
+	})
 	t.Run("child gone before its parent returns", func(t *testing.T) {
 		h := newHost(t)
 		h.cloned(200, 200, 100, 0)

@@ -431,5 +431,9 @@ func (e *Engine) noteExit(t *Thread) {
 
 func (e *Engine) justExited(tid, ptid int64) bool {
 	x := e.exited[uint64(tid)%exitedSize]
-	return x.tid == tid && x.ptid == ptid && e.now-x.ts < sameCall
+	return x.tid == tid && x.ptid == ptid && near(e.now, x.ts)
 }
+
+// near reports whether two times can be of one call. Events may come late, so
+// that either may be the earlier one.
+func near(a, b uint64) bool { return max(a, b)-min(a, b) < sameCall }
