@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
@@ -254,65 +253,6 @@ func TestARecordThatStaysBusyDoesNotStopTheOtherRings(t *testing.T) {
 	h.expect(3)
 }
 
-func TestRecordsThatAreNoEventAreCountedNotDelivered(t *testing.T) {
-	good := event(10, 1, 1)
-	longer := event(20, 1, 2)
-	longer[16]++ // claims one byte more than the record has
-	unknown := event(30, 1, 3)
-	unknown[20], unknown[21] = 0xff, 0xff
-	lengths := event(40, 1, 4)
-	lengths[scap.HeaderSize] = 0xff // first parameter beyond the end
-	for _, c := range []struct {
-		name   string
-		record []byte
-	}{
-		{"shorter than a header", good[:scap.HeaderSize-1]},
-		{"empty", nil},
-		{"longer event than record", longer},
-		{"unknown type", unknown},
-		{"parameter beyond the end", lengths},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			h := newHost(t, 1, ring.Config{})
-			h.cpus[0].Write(c.record)
-			h.put(0, 50, 1, 5)
-			h.expect(5)
-			if n := h.rd.Counters().Truncated; n != 1 {
-				t.Errorf("truncated: %d, want 1", n)
-			}
-			h.drained()
-		})
-	}
-}
-
-func TestABrokenChainOfLengthsLosesTheRoundNotTheReader(t *testing.T) {
-	h := newHost(t, 1, ring.Config{})
-	h.put(0, 10, 1, 1)
-	_, at := h.cpus[0].Positions()
-	h.put(0, 20, 1, 2)
-	h.cpus[0].Data()[at+2] = 0x10 // a megabyte in a ring of a page
-	h.put(0, 30, 1, 3)
-	h.expect(1)
-	h.put(0, 40, 1, 4)
-	h.expect(4)
-	if n := h.rd.Counters().Truncated; n != 1 {
-		t.Errorf("truncated: %d, want 1", n)
-	}
-	h.drained()
-}
-
-func TestAProducerPositionThatCannotBeIsCounted(t *testing.T) {
-	h := newHost(t, 1, ring.Config{})
-	_, at := h.cpus[0].Positions()
-	h.cpus[0].SetPositions(at, at+1<<40)
-	h.expect()
-	h.put(0, 40, 1, 4)
-	h.expect(4)
-	if n := h.rd.Counters().Truncated; n != 1 {
-		t.Errorf("truncated: %d, want 1", n)
-	}
-}
-
 func TestRecordsThatCrossTheEndAreWhole(t *testing.T) {
 	h := newHost(t, 1, ring.Config{MaxEvents: 7})
 	var want, got []int64
@@ -466,135 +406,6 @@ func TestPausesGrowWhileLittleComesAndMoreWhileNothingDoes(t *testing.T) {
 	}
 }
 
-// Several threads wander over several rings; each ring is disordered as far
-// as nested events can do it, and the clock stands anywhere. Whatever the
-// interleaving, nothing is lost or doubled and each thread keeps its order.
-func TestEachThreadKeepsItsOrderWhateverTheInterleaving(t *testing.T) {
-	for seed := range uint64(200) {
-		rnd := rand.New(rand.NewPCG(seed, 1))
-		h := newHost(t, 1+rnd.IntN(4), ring.Config{MaxEvents: 1 + rnd.IntN(9), Slack: 5})
-		next := make(map[int64]int64) // thread -> number of its next event
-		seen := make(map[int64]int64)
-		total, got := 0, 0
-		type open struct {
-			r   ringtest.Record
-			b   []byte
-			tid int64
-		}
-		var busy []open
-		step := func() {
-			switch rnd.IntN(8) {
-			case 0: // read one batch
-				if err := h.rd.Next(&h.batch, 0); err != nil {
-					t.Fatal(err)
-				}
-				for i := range h.batch.Events {
-					e := &h.batch.Events[i]
-					m, _ := e.Int(0)
-					if m != seen[e.TID()] {
-						t.Fatalf("seed %d: thread %d: event %d came when %d was due", seed, e.TID(), m, seen[e.TID()])
-					}
-					seen[e.TID()]++
-					got++
-				}
-				h.rd.Release(&h.batch)
-			case 1: // submit an event that was reserved earlier
-				if len(busy) > 0 {
-					i := rnd.IntN(len(busy))
-					copy(busy[i].r.Data, busy[i].b)
-					busy[i].r.Submit()
-					busy = slices.Delete(busy, i, i+1)
-				}
-			default:
-				h.now++
-				tid := int64(rnd.IntN(5))
-				if slices.ContainsFunc(busy, func(o open) bool { return o.tid == tid }) {
-					return // a thread makes its events one after the other
-				}
-				b := event(h.now, tid, next[tid])
-				if r, ok := h.cpus[rnd.IntN(len(h.cpus))].Reserve(len(b)); ok {
-					next[tid]++
-					total++
-					busy = append(busy, open{r, b, tid})
-					if rnd.IntN(4) > 0 { // most are submitted at once
-						copy(r.Data, b)
-						r.Submit()
-						busy = busy[:len(busy)-1]
-					}
-				}
-			}
-		}
-		for range 600 {
-			step()
-		}
-		for _, o := range busy {
-			copy(o.r.Data, o.b)
-			o.r.Submit()
-		}
-		h.now += 100
-		for empty := 0; empty < 2; {
-			n := len(h.read())
-			got += n
-			if n == 0 {
-				empty++
-			}
-		}
-		if got != total {
-			t.Fatalf("seed %d: %d of %d events came", seed, got, total)
-		}
-		h.drained()
-	}
-}
-
-// A producer in another goroutine writes as fast as it can; run with -race.
-func TestAConcurrentProducerLosesNothing(t *testing.T) {
-	const n = 20000
-	p, err := ringtest.New(4 * os.Getpagesize())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	r, err := p.Ring(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rd, err := ring.NewReader([]*ring.Ring{r}, ring.Config{
-		Clock:    ring.BootClock(0),
-		MaxPause: time.Millisecond,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rd.Close()
-	clock := ring.BootClock(0)
-	go func() {
-		for i := int64(0); i < n; {
-			if p.Write(event(clock(), 1, i)) {
-				i++
-			} else {
-				time.Sleep(100 * time.Microsecond)
-			}
-		}
-	}()
-	var b scap.Batch
-	due := int64(0)
-	for deadline := time.Now().Add(8 * time.Second); due < n && time.Now().Before(deadline); {
-		if err := rd.Next(&b, 10*time.Millisecond); err != nil {
-			t.Fatal(err)
-		}
-		for i := range b.Events {
-			if m, _ := b.Events[i].Int(0); m != due {
-				t.Fatalf("event %d came when %d was due", m, due)
-			}
-			due++
-		}
-		rd.Release(&b)
-	}
-	if due != n {
-		t.Errorf("%d of %d events came: %+v", due, n, rd.Counters())
-	}
-}
-
 func TestReadingAllocatesNothing(t *testing.T) {
 	h := newHost(t, 4, ring.Config{})
 	events := make([][]byte, 16)
@@ -618,25 +429,6 @@ func TestReadingAllocatesNothing(t *testing.T) {
 	run()
 	if n := testing.AllocsPerRun(200, run); n != 0 {
 		t.Errorf("%v allocations a batch", n)
-	}
-}
-
-func TestRingSizesAreChecked(t *testing.T) {
-	page := os.Getpagesize()
-	mem := make([]byte, 8*page)
-	for _, size := range []int{0, -page, page / 2, 3 * page, page + 1, 1 << 40} {
-		if _, err := ring.FromMemory(mem, mem, size, 0); err == nil {
-			t.Errorf("a ring of %d bytes was accepted", size)
-		}
-	}
-	if _, err := ring.FromMemory(mem[:page], mem[:2*page], page, 0); err == nil {
-		t.Error("memory that holds the data only once was accepted")
-	}
-	if _, err := ring.Open([]ring.Spec{{FD: -1, Size: page}}, ring.Config{Clock: ring.BootClock(0)}); err == nil {
-		t.Error("a bad descriptor was accepted")
-	}
-	if _, err := ring.NewReader(nil, ring.Config{}); err == nil {
-		t.Error("a reader without rings was made")
 	}
 }
 
