@@ -15,3 +15,4 @@ package modernbpf
 // with it, and the committed objects must be reproducible.
 //
 //go:generate go tool bpf2go -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -no-global-types -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3" probe bpf/probe.bpf.c -- -Ibpf -I../drivers/probe
+//go:generate go run ./internal/slim probe_x86_bpfel.o probe_arm64_bpfel.o

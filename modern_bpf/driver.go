@@ -50,12 +50,13 @@ func Open(opts Options) (*Driver, error) {
 	return d, nil
 }
 
-func open(opts Options) (d *Driver, err error) {
+func open(opts Options) (_ *Driver, err error) {
 	// Kernels since 5.11 account BPF memory to the cgroup and ignore the limit;
 	// where it matters, making the maps fails and tells.
 	_ = rlimit.RemoveMemlock()
 
-	if _, err := btf.LoadKernelSpec(); err != nil {
+	kernel := btf.NewCache()
+	if _, err := kernel.Kernel(); err != nil {
 		return nil, explain(err, "read the kernel's BTF", "BTF type information", "5.4 built with CONFIG_DEBUG_INFO_BTF=y",
 			"use another kernel, or the kmod or bpf driver")
 	}
@@ -67,7 +68,7 @@ func open(opts Options) (d *Driver, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("count the CPUs: %w", err)
 	}
-	d = &Driver{opts: opts, ncpu: ncpu}
+	d := &Driver{opts: opts, ncpu: ncpu}
 	defer func() {
 		if err != nil {
 			d.free()
@@ -76,7 +77,7 @@ func open(opts Options) (d *Driver, err error) {
 	if d.rings, err = newRingSet(opts, ncpu); err != nil {
 		return nil, err
 	}
-	if d.progs, err = newPrograms(spec, opts, d.rings); err != nil {
+	if d.progs, err = newPrograms(spec, kernel, opts, d.rings); err != nil {
 		return nil, err
 	}
 	if d.shared, err = newShared(d.progs.maps[mapControl], d.progs.maps[mapCounts], ncpu); err != nil {

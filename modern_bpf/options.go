@@ -12,7 +12,7 @@ import (
 const (
 	DefaultRingBytes = 8 << 20
 	DefaultSnapLen   = 80
-	MaxSnapLen       = 32 << 10
+	MaxSnapLen       = 16 << 10
 	// OneRing as Options.CPUsPerRing makes a single ring for all CPUs.
 	OneRing = -1
 )
@@ -24,8 +24,8 @@ type Options struct {
 	RingBytes int
 	// CPUsPerRing is how many CPUs share a ring. Default 1; OneRing for all.
 	CPUsPerRing int
-	// SnapLen is how many bytes of an I/O buffer an event carries. No event
-	// of this version carries any; the limit is kept for those that will.
+	// SnapLen is how many bytes of a call's data an event carries; more than
+	// MaxSnapLen is cut to it. Default DefaultSnapLen.
 	SnapLen int
 	// DropFailed leaves out calls with a negative result.
 	DropFailed bool
@@ -57,8 +57,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.CPUsPerRing < OneRing {
 		return o, fmt.Errorf("%d CPUs per ring: must be positive, or OneRing (%d)", o.CPUsPerRing, OneRing)
 	}
-	if o.SnapLen < 0 || o.SnapLen > MaxSnapLen {
-		return o, fmt.Errorf("snaplen of %d bytes: must be between 0 and %d", o.SnapLen, MaxSnapLen)
+	if o.SnapLen < 0 {
+		return o, fmt.Errorf("snaplen of %d bytes: must not be negative", o.SnapLen)
 	}
+	o.SnapLen = min(o.SnapLen, MaxSnapLen)
 	return o, nil
 }

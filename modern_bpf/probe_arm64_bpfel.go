@@ -40,8 +40,10 @@ const (
 	probeProgX_PPME_SOCKET_GETSOCKOPT_X         = "x_PPME_SOCKET_GETSOCKOPT_X"
 	probeProgX_PPME_SOCKET_LISTEN_X             = "x_PPME_SOCKET_LISTEN_X"
 	probeProgX_PPME_SOCKET_RECVFROM_X           = "x_PPME_SOCKET_RECVFROM_X"
+	probeProgX_PPME_SOCKET_RECVMMSG_X           = "x_PPME_SOCKET_RECVMMSG_X"
 	probeProgX_PPME_SOCKET_RECVMSG_X            = "x_PPME_SOCKET_RECVMSG_X"
 	probeProgX_PPME_SOCKET_RECV_X               = "x_PPME_SOCKET_RECV_X"
+	probeProgX_PPME_SOCKET_SENDMMSG_X           = "x_PPME_SOCKET_SENDMMSG_X"
 	probeProgX_PPME_SOCKET_SENDMSG_X            = "x_PPME_SOCKET_SENDMSG_X"
 	probeProgX_PPME_SOCKET_SENDTO_X             = "x_PPME_SOCKET_SENDTO_X"
 	probeProgX_PPME_SOCKET_SEND_X               = "x_PPME_SOCKET_SEND_X"
@@ -260,8 +262,10 @@ type probeProgramSpecs struct {
 	X_PPME_SOCKET_GETSOCKOPT_X         *ebpf.ProgramSpec `ebpf:"x_PPME_SOCKET_GETSOCKOPT_X"`
 	X_PPME_SOCKET_LISTEN_X             *ebpf.ProgramSpec `ebpf:"x_PPME_SOCKET_LISTEN_X"`
 	X_PPME_SOCKET_RECVFROM_X           *ebpf.ProgramSpec `ebpf:"x_PPME_SOCKET_RECVFROM_X"`
+	X_PPME_SOCKET_RECVMMSG_X           *ebpf.ProgramSpec `ebpf:"x_PPME_SOCKET_RECVMMSG_X"`
 	X_PPME_SOCKET_RECVMSG_X            *ebpf.ProgramSpec `ebpf:"x_PPME_SOCKET_RECVMSG_X"`
 	X_PPME_SOCKET_RECV_X               *ebpf.ProgramSpec `ebpf:"x_PPME_SOCKET_RECV_X"`
+	X_PPME_SOCKET_SENDMMSG_X           *ebpf.ProgramSpec `ebpf:"x_PPME_SOCKET_SENDMMSG_X"`
 	X_PPME_SOCKET_SENDMSG_X            *ebpf.ProgramSpec `ebpf:"x_PPME_SOCKET_SENDMSG_X"`
 	X_PPME_SOCKET_SENDTO_X             *ebpf.ProgramSpec `ebpf:"x_PPME_SOCKET_SENDTO_X"`
 	X_PPME_SOCKET_SEND_X               *ebpf.ProgramSpec `ebpf:"x_PPME_SOCKET_SEND_X"`
@@ -509,8 +513,10 @@ type probePrograms struct {
 	X_PPME_SOCKET_GETSOCKOPT_X         *ebpf.Program `ebpf:"x_PPME_SOCKET_GETSOCKOPT_X"`
 	X_PPME_SOCKET_LISTEN_X             *ebpf.Program `ebpf:"x_PPME_SOCKET_LISTEN_X"`
 	X_PPME_SOCKET_RECVFROM_X           *ebpf.Program `ebpf:"x_PPME_SOCKET_RECVFROM_X"`
+	X_PPME_SOCKET_RECVMMSG_X           *ebpf.Program `ebpf:"x_PPME_SOCKET_RECVMMSG_X"`
 	X_PPME_SOCKET_RECVMSG_X            *ebpf.Program `ebpf:"x_PPME_SOCKET_RECVMSG_X"`
 	X_PPME_SOCKET_RECV_X               *ebpf.Program `ebpf:"x_PPME_SOCKET_RECV_X"`
+	X_PPME_SOCKET_SENDMMSG_X           *ebpf.Program `ebpf:"x_PPME_SOCKET_SENDMMSG_X"`
 	X_PPME_SOCKET_SENDMSG_X            *ebpf.Program `ebpf:"x_PPME_SOCKET_SENDMSG_X"`
 	X_PPME_SOCKET_SENDTO_X             *ebpf.Program `ebpf:"x_PPME_SOCKET_SENDTO_X"`
 	X_PPME_SOCKET_SEND_X               *ebpf.Program `ebpf:"x_PPME_SOCKET_SEND_X"`
@@ -685,8 +691,10 @@ func (p *probePrograms) Close() error {
 		p.X_PPME_SOCKET_GETSOCKOPT_X,
 		p.X_PPME_SOCKET_LISTEN_X,
 		p.X_PPME_SOCKET_RECVFROM_X,
+		p.X_PPME_SOCKET_RECVMMSG_X,
 		p.X_PPME_SOCKET_RECVMSG_X,
 		p.X_PPME_SOCKET_RECV_X,
+		p.X_PPME_SOCKET_SENDMMSG_X,
 		p.X_PPME_SOCKET_SENDMSG_X,
 		p.X_PPME_SOCKET_SENDTO_X,
 		p.X_PPME_SOCKET_SEND_X,

@@ -5,11 +5,14 @@ package modernbpf
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -65,7 +68,9 @@ var hookPrograms = [numHooks]struct {
 type programs struct {
 	spec    *ebpf.CollectionSpec
 	without []string
+	kernel  *btf.Cache
 	maps    map[string]*ebpf.Map
+	ready   map[string]asm.Instructions // relocated, not necessarily loaded
 
 	hooks   [numHooks]*ebpf.Program
 	links   [numHooks]link.Link
@@ -73,11 +78,12 @@ type programs struct {
 	refused map[string]error
 }
 
-func newPrograms(spec *ebpf.CollectionSpec, opts Options, rings *ringSet) (_ *programs, err error) {
+func newPrograms(spec *ebpf.CollectionSpec, kernel *btf.Cache, opts Options, rings *ringSet) (_ *programs, err error) {
 	p := &programs{
 		spec:    spec,
 		without: opts.without,
-		maps:    make(map[string]*ebpf.Map),
+		kernel:  kernel,
+		ready:   make(map[string]asm.Instructions),
 		loaded:  make(map[string]*ebpf.Program),
 		refused: make(map[string]error),
 	}
@@ -95,32 +101,21 @@ func newPrograms(spec *ebpf.CollectionSpec, opts Options, rings *ringSet) (_ *pr
 	spec.Maps[mapControl].Flags |= unix.BPF_F_MMAPABLE
 	spec.Maps[mapRings].MaxEntries = ncpu
 	spec.Maps[mapRings].InnerMap = &ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: uint32(rings.bytes)}
-	for name, ms := range spec.Maps {
-		m, err := newMap(ms)
-		if err != nil {
-			return nil, fmt.Errorf("make map %s: %w", name, err)
-		}
-		p.maps[name] = m
+	// The library puts the constants in place and freezes them: the verifier
+	// knows their values.
+	coll, err := ebpf.NewCollectionWithOptions(&ebpf.CollectionSpec{Maps: spec.Maps, Variables: spec.Variables},
+		ebpf.CollectionOptions{Cache: kernel})
+	if err != nil {
+		return nil, explain(fmt.Errorf("make the maps of the probe: %w", err),
+			"make BPF maps", "BPF maps of all kinds that the probe uses", "5.8", "memory may be short: choose smaller rings")
 	}
+	p.maps = coll.Maps
 	for cpu, i := range rings.byCPU {
 		if err := p.maps[mapRings].Put(uint32(cpu), rings.maps[i]); err != nil {
 			return nil, fmt.Errorf("give CPU %d its ring: %w", cpu, err)
 		}
 	}
 	return p, nil
-}
-
-// newMap makes a map; contents that never change are frozen, so that the
-// verifier knows them.
-func newMap(ms *ebpf.MapSpec) (*ebpf.Map, error) {
-	m, err := ebpf.NewMap(ms)
-	if err != nil {
-		if isPermission(err) {
-			return nil, &PermissionError{Doing: "make a BPF map", Err: err}
-		}
-		return nil, err
-	}
-	return m, nil
 }
 
 func setConstants(spec *ebpf.CollectionSpec, opts Options) error {
@@ -131,6 +126,7 @@ func setConstants(spec *ebpf.CollectionSpec, opts Options) error {
 	for name, v := range map[string]uint32{
 		"tcl_drop_failed": failed,
 		"tcl_wake_level":  uint32(opts.RingBytes / 4),
+		"tcl_snaplen":     uint32(opts.SnapLen),
 	} {
 		vs := spec.Variables[name]
 		if vs == nil {
@@ -143,45 +139,101 @@ func setConstants(spec *ebpf.CollectionSpec, opts Options) error {
 	return nil
 }
 
-// load loads one program of the object.
+// load loads one program of the object that relocate has prepared.
 func (p *programs) load(name string) (*ebpf.Program, error) {
 	if slices.Contains(p.without, name) {
 		return nil, errors.New("refused for a test")
 	}
-	ps := p.spec.Programs[name]
-	if ps == nil {
-		return nil, fmt.Errorf("the embedded object has no program %s", name)
-	}
-	ps = ps.Copy()
-	for i := range ps.Instructions {
-		ins := &ps.Instructions[i]
-		if !ins.IsLoadFromMap() || ins.Reference() == "" {
-			continue
-		}
-		m := p.maps[ins.Reference()]
-		if m == nil {
-			return nil, fmt.Errorf("program %s uses the unknown map %s", name, ins.Reference())
-		}
-		if err := ins.AssociateMap(m); err != nil {
-			return nil, fmt.Errorf("program %s: %w", name, err)
-		}
-	}
-	prog, err := ebpf.NewProgram(ps)
+	ps := *p.spec.Programs[name]
+	ps.Instructions = p.ready[name]
+	// A collection of one, because that shares what is known of the kernel's types.
+	coll, err := ebpf.NewCollectionWithOptions(&ebpf.CollectionSpec{
+		Programs:  map[string]*ebpf.ProgramSpec{name: &ps},
+		ByteOrder: p.spec.ByteOrder,
+	}, ebpf.CollectionOptions{Cache: p.kernel})
 	if err != nil {
-		if isPermission(err) {
-			var ve *ebpf.VerifierError
-			if !errors.As(err, &ve) || len(ve.Log) == 0 {
-				return nil, &PermissionError{Doing: "load BPF program " + name, Err: err}
-			}
+		var ve *ebpf.VerifierError
+		if isPermission(err) && (!errors.As(err, &ve) || len(ve.Log) == 0) {
+			return nil, &PermissionError{Doing: "load BPF program " + name, Err: err}
 		}
 		return nil, fmt.Errorf("load BPF program %s: %w", name, err)
 	}
-	return prog, nil
+	defer coll.Close()
+	return coll.DetachProgram(name), nil
+}
+
+// relocate adapts programs to the running kernel: fields to its offsets, map
+// references to our maps. Doing all of them in one go, and keeping only the
+// bare instructions, is several times faster than what the library does for
+// one program at a time; source lines in the verifier's messages are the price.
+func (p *programs) relocate(names []string) error {
+	var relos []*btf.CORERelocation
+	var sites []*asm.Instruction
+	insns := make(map[string]asm.Instructions)
+	for _, name := range names {
+		ps := p.spec.Programs[name]
+		if ps == nil {
+			return fmt.Errorf("the embedded object has no program %s", name)
+		}
+		if p.ready[name] != nil {
+			continue
+		}
+		bare := make(asm.Instructions, len(ps.Instructions))
+		for i := range ps.Instructions {
+			ins := &ps.Instructions[i]
+			out := &bare[i]
+			*out = asm.Instruction{OpCode: ins.OpCode, Dst: ins.Dst, Src: ins.Src, Offset: ins.Offset, Constant: ins.Constant}
+			if sym := ins.Symbol(); sym != "" {
+				*out = out.WithSymbol(sym)
+			}
+			if ins.IsFunctionReference() {
+				*out = out.WithReference(ins.Reference())
+			}
+			if ins.IsLoadFromMap() && ins.Reference() != "" {
+				m := p.maps[ins.Reference()]
+				if m == nil {
+					return fmt.Errorf("program %s uses the unknown map %s", name, ins.Reference())
+				}
+				// The upper half is an offset into the map's value.
+				out.Constant = out.Constant&^0xffffffff | int64(m.FD())
+			}
+			if relo := btf.CORERelocationMetadata(ins); relo != nil {
+				relos = append(relos, relo)
+				sites = append(sites, out)
+			}
+		}
+		insns[name] = bare
+	}
+	if len(insns) == 0 {
+		return nil
+	}
+	kernel, err := p.kernel.Kernel()
+	if err != nil {
+		return err
+	}
+	var local btf.Builder
+	fixups, err := btf.CORERelocate(relos, []*btf.Spec{kernel}, p.spec.ByteOrder, local.Add)
+	if err != nil {
+		return fmt.Errorf("relocate to the running kernel: %w", err)
+	}
+	for i := range fixups {
+		if err := fixups[i].Apply(sites[i]); err != nil {
+			return fmt.Errorf("relocate to the running kernel: %s: %w", relos[i], err)
+		}
+		// A relocation that cannot be reached leaves a comment, which would count as
+		// source information; the kernel wants that for all of a program or none.
+		*sites[i] = sites[i].WithSource(nil)
+	}
+	maps.Copy(p.ready, insns)
+	return nil
 }
 
 // loadAll loads the programs that are not there yet, several at a time, and
 // remembers those that the kernel refuses.
-func (p *programs) loadAll(names []string) {
+func (p *programs) loadAll(names []string) error {
+	if err := p.relocate(names); err != nil {
+		return err
+	}
 	var mu sync.Mutex
 	var g errgroup.Group
 	g.SetLimit(max(2, runtime.NumCPU()))
@@ -201,7 +253,7 @@ func (p *programs) loadAll(names []string) {
 			return nil
 		})
 	}
-	_ = g.Wait()
+	return g.Wait()
 }
 
 // names returns the programs that build events of type t: none for the generic
@@ -250,7 +302,9 @@ func (p *programs) prepare(h hook) error {
 		return nil
 	}
 	hp := &hookPrograms[h]
-	p.loadAll(append([]string{hp.first}, hp.parts...))
+	if err := p.loadAll(append([]string{hp.first}, hp.parts...)); err != nil {
+		return err
+	}
 	for i, name := range hp.parts {
 		if err := p.refused[name]; err != nil {
 			return err
@@ -295,11 +349,13 @@ func (p *programs) attach(want hookSet) error {
 // learnSelf lets a program that runs in our own context note our thread group:
 // its number in the initial pid namespace, which is not ours in a container.
 func (p *programs) learnSelf(c *control) error {
-	prog, err := p.load("tcl_whoami")
-	if err != nil {
+	if err := p.loadAll([]string{"tcl_whoami"}); err != nil {
 		return err
 	}
-	defer prog.Close()
+	prog := p.loaded["tcl_whoami"]
+	if prog == nil {
+		return p.refused["tcl_whoami"]
+	}
 	if _, err := prog.Run(&ebpf.RunOptions{}); err != nil || c.Self == 0 {
 		// Kernels before 5.10 cannot run it; then there is no namespace to think of
 		// but our own.

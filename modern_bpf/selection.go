@@ -111,7 +111,7 @@ func (d *Driver) SetInterestingSyscalls(sel scap.Selection) (scap.Applied, error
 	for sc := range sel.Enter.All() {
 		degraded = append(degraded, scap.Degraded{Syscall: sc, Reason: ErrEnter})
 	}
-	more, err := d.progs.ready(&next)
+	more, err := d.progs.prepareFor(&next)
 	if err != nil {
 		return scap.Applied{}, fmt.Errorf("modern_bpf: select system calls: %w", err)
 	}
@@ -154,9 +154,9 @@ func (d *Driver) quiesce() error {
 	return nil
 }
 
-// ready loads what the selection needs. The error is for what cannot be done
+// prepareFor loads what the selection needs. The error is for what cannot be done
 // without: the programs on the hooks themselves.
-func (p *programs) ready(s *selection) ([]scap.Degraded, error) {
+func (p *programs) prepareFor(s *selection) ([]scap.Degraded, error) {
 	var names []string
 	for h, on := range s.hooks() {
 		if on {
@@ -167,7 +167,9 @@ func (p *programs) ready(s *selection) ([]scap.Degraded, error) {
 	for _, t := range s.events {
 		names = append(names, p.names(t)...)
 	}
-	p.loadAll(names)
+	if err := p.loadAll(names); err != nil {
+		return nil, err
+	}
 	for h, on := range s.hooks() {
 		if !on {
 			continue

@@ -135,8 +135,11 @@ static __always_inline struct kernfs_node *tcl_kn_parent(struct kernfs_node *kn)
 #define tcl_caps(cr, set) (F(cr, set.cap[0]) | (u64)F(cr, set.cap[1]) << 32)
 #endif
 
+/* From 6.13 on, the highest bit of ctime says that somebody has asked for it. */
+#define TCL_NSEC_MASK 0x7fffffffu
+
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
-#define tcl_time(in, x) (F(in, i_##x##time_sec) * NSEC_PER_SEC + F(in, i_##x##time_nsec))
+#define tcl_time(in, x) (F(in, i_##x##time_sec) * NSEC_PER_SEC + (F(in, i_##x##time_nsec) & TCL_NSEC_MASK))
 #elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
 #define tcl_time(in, x) (F(in, __i_##x##time.tv_sec) * NSEC_PER_SEC + F(in, __i_##x##time.tv_nsec))
 #else

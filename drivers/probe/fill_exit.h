@@ -7,68 +7,59 @@
 
 #include "task.h"
 
-#define TCL_MAX_THREADS	  30
-#define TCL_MAX_ANCESTORS 60
-
-/* A thread of t's group that is not on its way out; 0 when there is none among the first. */
-TCL_INLINE s64 tcl_alive_thread(struct tcl_ctx *c, struct task_struct *t)
-{
-	struct list_head *head = AT(F(t, signal), thread_head);
-	struct task_struct *th;
-	u32 i;
-
-	c->node = F(head, next);
-	for (i = 0; i < TCL_MAX_THREADS; i++) {
-		if (c->node == head || !c->node)
-			return 0;
-		th = (struct task_struct *)((u8 *)c->node - TCL_OFFSETOF(struct task_struct, thread_node));
-		if (!(F(th, flags) & TCL_PF_EXITING))
-			return F(th, pid);
-		c->node = F((struct list_head *)c->node, next);
-	}
-	return -1;
-}
+/* Threads and ancestors that are looked at in all. */
+#define TCL_REAPER_STEPS 90
 
 /*
  * The task that the kernel will make the parent of t's children
- * (find_new_reaper in kernel/exit.c): 0 when it has none or its whole
- * namespace dies, -1 when the search was given up.
+ * (find_new_reaper in kernel/exit.c): another thread of the group, else one of
+ * the nearest ancestor that takes orphans in, else the namespace's init. 0 when
+ * there are no children or the whole namespace dies, -1 when the search was
+ * given up.
+ *
+ * One loop walks threads and ancestors; two nested ones are 50 times the work
+ * for the verifier. c->mnt is the task whose group is searched, c->node the
+ * place in its list of threads, NULL when there is nothing left in it.
  */
 TCL_INLINE s64 tcl_reaper(struct tcl_ctx *c, struct task_struct *t)
 {
 	struct list_head *kids = AT(t, children);
-	struct task_struct *init;
+	struct task_struct *group, *th, *init;
+	struct signal_struct *sig;
+	struct list_head *head;
 	struct pid *p;
 	u32 level, i;
-	s64 tid;
 
 	if (F(kids, next) == kids)
 		return 0;
-	tid = tcl_alive_thread(c, t);
-	if (tid)
-		return tid;
 	p = F(t, thread_pid);
 	level = F(p, level);
 	init = F(F(&AT(p, numbers[0])[level], ns), child_reaper);
-	if (init == t)
-		return 0;
-	if (FBITS(F(t, signal), has_child_subreaper)) {
-		c->mnt = F(t, real_parent);
-		for (i = 0; i < TCL_MAX_ANCESTORS; i++) {
-			struct task_struct *up = c->mnt;
-
-			if (!up || F(up, pid) == 0 || tcl_pidns_level(up) != level)
-				return F(init, pid);
-			if (FBITS(F(up, signal), is_child_subreaper)) {
-				tid = tcl_alive_thread(c, up);
-				if (tid)
-					return tid;
-			}
-			c->mnt = F(up, real_parent);
+	c->mnt = t;
+	c->node = F(AT(F(t, signal), thread_head), next);
+	for (i = 0; i < TCL_REAPER_STEPS; i++) {
+		group = c->mnt;
+		sig = F(group, signal);
+		head = AT(sig, thread_head);
+		if (c->node && c->node != head) {
+			th = (struct task_struct *)((u8 *)c->node - TCL_OFFSETOF(struct task_struct, thread_node));
+			if (!(F(th, flags) & TCL_PF_EXITING))
+				return F(th, pid);
+			c->node = F((struct list_head *)c->node, next);
+			continue;
 		}
-		return -1;
+		if (init == t)
+			return 0;
+		if (group == t && !FBITS(sig, has_child_subreaper))
+			return F(init, pid);
+		group = F(group, real_parent);
+		if (!group || !F(group, pid) || tcl_pidns_level(group) != level)
+			return F(init, pid);
+		c->mnt = group;
+		sig = F(group, signal);
+		c->node = FBITS(sig, is_child_subreaper) ? F(AT(sig, thread_head), next) : NULL;
 	}
-	return F(init, pid);
+	return -1;
 }
 
 TCL_INLINE int tcl_fill_procexit_1_e(struct tcl_ctx *c)

@@ -112,10 +112,13 @@ TCL_INLINE struct kernfs_node *tcl_kn_parent(struct kernfs_node *kn)
 		tcl_w_;                                                                                   \
 	})
 
+/* From 6.13 on, the highest bit of ctime says that somebody has asked for it. */
+#define TCL_NSEC_MASK 0x7fffffffu
+
 TCL_INLINE u64 tcl_ctime(struct inode *in)
 {
 	if (TCL_HAS(struct inode, i_ctime_sec))
-		return F(in, i_ctime_sec) * 1000000000ULL + F(in, i_ctime_nsec);
+		return F(in, i_ctime_sec) * 1000000000ULL + (F(in, i_ctime_nsec) & TCL_NSEC_MASK);
 	if (TCL_HAS(struct inode___v66, __i_ctime))
 		return F((struct inode___v66 *)in, __i_ctime.tv_sec) * 1000000000ULL +
 		       F((struct inode___v66 *)in, __i_ctime.tv_nsec);

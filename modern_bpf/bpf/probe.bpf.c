@@ -105,11 +105,11 @@ int tcl_sys_exit(u64 *ctx)
 		if (!c)                                                                                   \
 			return 0;                                                                         \
 		tcl_begin(c, code, n);                                                                    \
-		return tcl_end(c, tcl_fill_##name(c));                                                    \
+		return tcl_end_call(c, tcl_fill_##name(c));                                               \
 	}
 
 /* Part k of an event that goes on: if the next program is missing the event is dropped. */
-#define TCL_PART(name, code, n, k, first, last)                                                           \
+#define TCL_PART(name, code, n, k, next)                                                                  \
 	SEC("tp_btf/sys_exit")                                                                            \
 	int x_##code##_##k(u64 *ctx)                                                                      \
 	{                                                                                                 \
@@ -117,23 +117,28 @@ int tcl_sys_exit(u64 *ctx)
 		int err;                                                                                  \
 		if (!c)                                                                                   \
 			return 0;                                                                         \
-		if (first)                                                                                \
+		if (k == 1)                                                                               \
 			tcl_begin(c, code, n);                                                            \
 		err = tcl_fill_##name##_##k(c);                                                           \
-		if (!last) {                                                                              \
-			bpf_tail_call(ctx, &tcl_tail_exit, (code) + TCL_PART_STRIDE * k);                 \
-			err = TCL_DROP_SCRATCH;                                                           \
-		}                                                                                         \
-		return tcl_end(c, err);                                                                   \
+		next(ctx, c, err, (code) + TCL_PART_STRIDE * k);                                          \
+		return 0;                                                                                 \
 	}
 
+#define TCL_LAST(ctx, c, err, index) tcl_end_call(c, err)
+#define TCL_GO_ON(ctx, c, err, index)                                                                     \
+	do {                                                                                              \
+		if (!err)                                                                                 \
+			bpf_tail_call(ctx, &tcl_tail_exit, index);                                        \
+		tcl_end(c, TCL_DROP_SCRATCH);                                                             \
+	} while (0)
+
 #define TCL_PROGRAM_2(name, code, n)                                                                      \
-	TCL_PART(name, code, n, 1, 1, 0)                                                                  \
-	TCL_PART(name, code, n, 2, 0, 1)
+	TCL_PART(name, code, n, 1, TCL_GO_ON)                                                             \
+	TCL_PART(name, code, n, 2, TCL_LAST)
 #define TCL_PROGRAM_3(name, code, n)                                                                      \
-	TCL_PART(name, code, n, 1, 1, 0)                                                                  \
-	TCL_PART(name, code, n, 2, 0, 0)                                                                  \
-	TCL_PART(name, code, n, 3, 0, 1)
+	TCL_PART(name, code, n, 1, TCL_GO_ON)                                                             \
+	TCL_PART(name, code, n, 2, TCL_GO_ON)                                                             \
+	TCL_PART(name, code, n, 3, TCL_LAST)
 #define TCL_PROGRAM(name, code, n, parts) TCL_PROGRAM_##parts(name, code, n)
 
 TCL_EVENTS(TCL_PROGRAM)

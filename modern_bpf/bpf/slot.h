@@ -177,4 +177,14 @@ TCL_INLINE int tcl_end(struct tcl_ctx *c, int err)
 	return 0;
 }
 
+/*
+ * The same as a function of its own: one copy in the object instead of one in
+ * every program. Programs that tail-call cannot use it, since kernels before
+ * 5.10 (6.0 on arm64) do not allow calls and tail calls in one program.
+ */
+static __attribute__((noinline)) int tcl_end_call(struct tcl_ctx *c, int err)
+{
+	return tcl_end(c, err);
+}
+
 #endif
