@@ -21,7 +21,7 @@ import (
 // self looks the test's own process up.
 func self(t *testing.T) *Process {
 	t.Helper()
-	p, err := New("", Options{}).Lookup(int64(os.Getpid()))
+	p, err := New("", Options{MaxText: 1 << 20}).Lookup(int64(os.Getpid()))
 	if err != nil {
 		t.Fatal(err)
 	}
