@@ -210,6 +210,11 @@ func possible(n filter.Node, h half, negated bool) events {
 		return combine(n.Operands, h, negated, negated)
 	case *filter.Not:
 		return possible(n.Operand, h, !negated)
+	case *filter.Unary:
+		// Every event has a type.
+		if f, ok := n.Left.(*filter.Field); ok && !f.HasArg && f.Name == "evt.type" && negated {
+			return events{noNames, noNames}
+		}
 	case *filter.Binary:
 		return possibleCheck(n, h, negated)
 	}
@@ -264,7 +269,7 @@ func isTypeField(n filter.Node) bool {
 func typeNames(n *filter.Binary) (list names, ok bool) {
 	list = namesOf(texts(n.Right)...)
 	switch n.Op + n.Modifier {
-	case "=", "==", "in", "intersects", "=anyof", "==anyof":
+	case "=", "==", "in", "=anyof", "==anyof":
 		return list, true
 	case "!=", "!=allof":
 		return list.not(), true
