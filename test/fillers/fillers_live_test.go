@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package fillers
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tiercel/tiercel/modern_bpf"
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/test/live"
+)
+
+// params are what an event must carry: an int is compared with the number, a
+// string with the text, bytes with the raw parameter, nil with an empty one;
+// more is a number that must be larger.
+// Parameters that are not named may have any value.
+type params map[string]any
+
+type more int
+
+// call is one system call and the event that it must give.
+type call struct {
+	name  string
+	nr    uintptr
+	args  []uintptr
+	event scap.EventType
+	want  params
+}
+
+func TestLiveEventsCarryTheirCallsArguments(t *testing.T) {
+	live.Require(t)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var b builder
+	defer b.close()
+	calls := b.calls(t)
+
+	d, err := modernbpf.Open(modernbpf.Options{ReportSelf: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	arch := map[string]scap.Arch{"amd64": scap.AMD64, "arm64": scap.ARM64}[runtime.GOARCH]
+	var sel scap.Selection
+	for _, c := range calls {
+		sel.Exit.Add(scap.NativeSC(arch, int(c.nr)))
+	}
+	applied, err := d.SetInterestingSyscalls(sel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range applied.Degraded {
+		t.Errorf("%s comes as the generic event: %v", g.Syscall, g.Reason)
+	}
+	if err := d.Start(); err != nil {
+		t.Fatal(err)
+	}
+	results := make([]int64, len(calls))
+	for i, c := range calls {
+		results[i] = c.do()
+	}
+	if err := d.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	check(t, calls, results, collect(t, d, len(calls)))
+}
+
+// do makes the call and returns what the kernel returned, -errno on failure.
+func (c *call) do() int64 {
+	var a [6]uintptr
+	copy(a[:], c.args)
+	r, _, errno := unix.RawSyscall6(c.nr, a[0], a[1], a[2], a[3], a[4], a[5])
+	if errno != 0 {
+		return -int64(errno)
+	}
+	return int64(r)
+}
+
+// collect returns the events of this thread in order.
+func collect(t *testing.T, d scap.Driver, least int) []*scap.Event {
+	t.Helper()
+	var out []*scap.Event
+	var b scap.Batch
+	tid := int64(unix.Gettid())
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
+		if err := d.Next(&b, 50*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		n := len(b.Events)
+		for i := range b.Events {
+			if b.Events[i].TID() == tid {
+				out = append(out, b.Events[i].Clone())
+			}
+		}
+		d.Release(&b)
+		if n == 0 && len(out) >= least {
+			break
+		}
+	}
+	return out
+}
+
+// check finds the event of each call behind that of the call before it.
+func check(t *testing.T, calls []call, results []int64, events []*scap.Event) {
+	t.Helper()
+	next := 0
+	for i, c := range calls {
+		at := next
+		for at < len(events) && events[at].Type() != c.event {
+			at++
+		}
+		if at == len(events) {
+			t.Errorf("%s: no %s event", c.name, c.event.Info().Enum)
+			continue
+		}
+		next = at + 1
+		e := events[at]
+		want := params{c.event.Info().Params[0].Name: int(results[i])}
+		for k, v := range c.want {
+			want[k] = v
+		}
+		for name, v := range want {
+			if diff := differs(e, name, v); diff != "" {
+				t.Errorf("%s: %s: %s", c.name, name, diff)
+			}
+		}
+	}
+}
+
+// differs says how the parameter differs from what is wanted.
+func differs(e *scap.Event, name string, want any) string {
+	for i, p := range e.Info().Params {
+		if p.Name != name {
+			continue
+		}
+		raw := e.Param(i)
+		switch w := want.(type) {
+		case int:
+			s, ok := e.Int(i)
+			u, _ := e.Uint(i)
+			if !ok || s != int64(w) && u != uint64(w) {
+				return fmt.Sprintf("%d (%x), want %d", s, raw, w)
+			}
+		case more:
+			if s, ok := e.Int(i); !ok || s <= int64(w) {
+				return fmt.Sprintf("%d (%x), want more than %d", s, raw, w)
+			}
+		case string:
+			if s, ok := e.Str(i); !ok || s != w {
+				return fmt.Sprintf("%q, want %q", s, w)
+			}
+		case []byte:
+			if !bytes.Equal(raw, w) {
+				return fmt.Sprintf("%x, want %x", raw, w)
+			}
+		case nil:
+			if raw == nil || len(raw) != 0 {
+				return fmt.Sprintf("%x, want an empty parameter", raw)
+			}
+		}
+		return ""
+	}
+	return "the event has no such parameter"
+}
+
+// dyn is a PT_DYN parameter: selector and number.
+func dyn(selector byte, v any) []byte {
+	var b bytes.Buffer
+	b.WriteByte(selector)
+	_ = binary.Write(&b, binary.LittleEndian, v)
+	return b.Bytes()
+}
