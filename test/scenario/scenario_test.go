@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -103,6 +104,21 @@ func (a *agent) since(n int, rule string) []alert {
 	return found
 }
 
+// outputs returns the first lines of the alerts that came after the first n.
+func (a *agent) outputs(n, most int) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var b strings.Builder
+	for i, al := range a.alerts[n:] {
+		if i == most {
+			fmt.Fprintf(&b, "... %d more\n", len(a.alerts)-n-most)
+			break
+		}
+		fmt.Fprintln(&b, al.Output)
+	}
+	return b.String()
+}
+
 func (a *agent) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -149,13 +165,13 @@ var scenarios = []scenario{
 	{"write-binary", "System program folder written to", "Error", map[string]string{
 		"fd.name": "/usr/local/bin/tiercel-provoked", "evt.arg.flags": ".*O_WRONLY.*", "proc.name": "provoke"}},
 	{"write-ssh-key", "SSH login key file written", "Warning", map[string]string{
-		"fd.name": "/mnt/home/\\.ssh/authorized_keys", "proc.name": "provoke"}},
+		"fd.name": "/root/\\.ssh/authorized_keys", "proc.name": "provoke"}},
 	{"write-cron", "Scheduled job or service definition written", "Warning", map[string]string{
 		"fd.name": "/etc/cron\\.d/tiercel-provoked", "proc.name": "provoke"}},
 	{"write-preload", "Library preload file written", "Critical", map[string]string{
 		"fd.name": "/etc/ld\\.so\\.preload", "proc.name": "provoke"}},
 	{"memfd-exec", "Program run from memory", "Critical", map[string]string{
-		"proc.exepath": "memfd:provoked", "proc.pname": "provoke", "user.name": "root"}},
+		"proc.exepath": "/?memfd:provoked", "proc.pname": "provoke", "user.name": "root"}},
 	{"hidden-exec", "Program run from a hiding place", "Warning", map[string]string{
 		"proc.exepath": "/dev/shm/provoked", "proc.name": "provoked", "proc.pname": "provoke"}},
 	{"delete-log", "Log file deleted or emptied", "Warning", map[string]string{
@@ -176,25 +192,12 @@ func TestScenarioDefaultRules(t *testing.T) {
 	dir := t.TempDir()
 	tiercel := build(t, dir, "github.com/tiercel/tiercel/agent/cmd/tiercel")
 	provoke := build(t, dir, "github.com/tiercel/tiercel/test/scenario/provoke")
-	config := filepath.Join(dir, "tiercel.yaml")
-	if err := os.WriteFile(config, []byte("stdout_output: {enabled: true}\nengine: {kind: modern_ebpf}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	a := startAgent(t, tiercel, "-c", config)
+	a := startAgent(t, tiercel, "-r", "../../rules/default/tiercel_rules.yaml", "-o", "engine.kind=modern_ebpf")
 	defer a.stop(t)
 	waitReady(t, a, provoke)
 
 	for _, s := range scenarios {
-		t.Run(s.provoke, func(t *testing.T) {
-			from := a.count()
-			run(t, provoke, s.provoke)
-			if !eventually(time.Second, func() bool { return len(a.since(from, s.rule)) > 0 }) {
-				a.mu.Lock()
-				defer a.mu.Unlock()
-				t.Fatalf("no alert of %q within a second; instead: %+v\n%s", s.rule, a.alerts[from:], a.stderr.String())
-			}
-			check(t, s, a.since(from, s.rule))
-		})
+		t.Run(s.provoke, func(t *testing.T) { play(t, a, provoke, s) })
 	}
 	for _, m := range nearMisses {
 		t.Run(m.provoke, func(t *testing.T) {
@@ -213,6 +216,58 @@ func TestScenarioDefaultRules(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stockScenarios are provocations and what the reference's own rules say to
+// them.
+var stockScenarios = []scenario{
+	{"read-shadow", "Read sensitive file untrusted", "Warning", map[string]string{
+		"fd.name": "/etc/shadow", "proc.name": "cat", "proc.cmdline": "cat /etc/shadow", "proc.pname": "provoke",
+		"evt.type": "open(at)?", "user.name": "root", "user.uid": "0"}},
+	{"web-shell", "Run shell untrusted", "Notice", map[string]string{
+		"proc.cmdline": "sh -c exit 0", "proc.pcmdline": "httpd spawn-shell", "proc.pname": "httpd", "user.name": "root"}},
+	{"setuid-bit", "Set Setuid or Setgid bit", "Notice", map[string]string{
+		"evt.arg.mode": ".*S_ISUID.*", "evt.type": "f?chmod(at)?", "proc.name": "chmod", "user.name": "root"}},
+	{"ssh-odd-port", "Disallowed SSH Connection Non Standard Port", "Notice", map[string]string{
+		"fd.name": "203\\.0\\.113\\.7:[0-9]+->203\\.0\\.113\\.7:4444", "fd.rport": "[0-9]+", "evt.type": "connect",
+		"proc.name": "ssh"}},
+	{"ptrace", "PTRACE attached to process", "Warning", map[string]string{"proc.name": "provoke", "evt.type": "ptrace"}},
+	{"memfd-exec", "Fileless execution via memfd_create", "Critical", map[string]string{
+		"proc.exepath": "/?memfd:provoked", "proc.pname": "provoke"}},
+	{"hidden-exec", "Execution from /dev/shm", "Warning", map[string]string{"proc.exepath": "/dev/shm/provoked"}},
+	{"write-ssh-key", "Adding ssh keys to authorized_keys", "Warning", nil},
+}
+
+func TestScenarioStockRules(t *testing.T) {
+	live.Require(t)
+	const stock = "../../../shared/data/rules/"
+	var args []string
+	for _, f := range []string{"falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml"} {
+		if _, err := os.Stat(stock + f); err != nil {
+			t.Skipf("the stock rules of the reference are not here: %v", err)
+		}
+		args = append(args, "-r", stock+f)
+	}
+	dir := t.TempDir()
+	tiercel := build(t, dir, "github.com/tiercel/tiercel/agent/cmd/tiercel")
+	provoke := build(t, dir, "github.com/tiercel/tiercel/test/scenario/provoke")
+	a := startAgent(t, tiercel, append(args, "-o", "engine.kind=modern_ebpf", "-o", "rule_matching=all")...)
+	defer a.stop(t)
+	waitReady(t, a, provoke)
+	for _, s := range stockScenarios {
+		t.Run(s.provoke, func(t *testing.T) { play(t, a, provoke, s) })
+	}
+}
+
+// play provokes and wants the alert within a second.
+func play(t *testing.T, a *agent, provoke string, s scenario) {
+	t.Helper()
+	from := a.count()
+	run(t, provoke, s.provoke)
+	if !eventually(time.Second, func() bool { return len(a.since(from, s.rule)) > 0 }) {
+		t.Fatalf("no alert of %q within a second; instead:\n%s\n%s", s.rule, a.outputs(from, 10), a.stderr.String())
+	}
+	check(t, s, a.since(from, s.rule))
 }
 
 // waitReady provokes an alert until the first one comes.

