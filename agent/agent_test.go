@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -377,7 +378,8 @@ func TestDryRunPrintsTheSelectionAndOpensNothing(t *testing.T) {
 	if s := w.run(); s != 0 {
 		t.Fatalf("status %d: %s", s, &w.err)
 	}
-	for _, want := range []string{": (32) syscalls in rules: accept, ", ": +(40) syscalls (Falco's state engine set of syscalls): bind, ", ": (72) syscalls selected in total (final set): accept, "} {
+	for _, want := range []string{": (32) syscalls in rules: accept, ", ": +(40) syscalls (Falco's state engine set of syscalls): bind, ", ": (72) syscalls selected in total (final set): accept, ",
+		"\n   execve on (rules: many; state)\n", "\n   close on (state)\n"} {
 		if !strings.Contains(w.err.String(), want) {
 			t.Errorf("stderr lacks %q: %s", want, &w.err)
 		}
@@ -465,4 +467,30 @@ func call(t *testing.T, name string) scap.SC {
 		t.Fatalf("no call %s", name)
 	}
 	return sc
+}
+
+func TestNoGoroutineOutlivesARun(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for range 3 {
+		w := newWorld(t, shadowRule)
+		w.driver.Play(execCat(), openFile(100, "/etc/shadow")).End()
+		w.run()
+		w = newWorld(t, "- rule: broken\n")
+		w.run()
+	}
+	for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			b := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines before, %d after\n%s", before, runtime.NumGoroutine(), b[:runtime.Stack(b, true)])
+		}
+	}
+}
+
+func TestTooManyCPUsForARingAreLowered(t *testing.T) {
+	w := newWorld(t, shadowRule, "-o", "engine.modern_ebpf.cpus_for_each_buffer=60000")
+	w.driver.End()
+	w.run()
+	if !strings.Contains(w.err.String(), "lowered") || w.options.CPUsPerRing != runtime.NumCPU() {
+		t.Errorf("%+v, stderr: %s", w.options, &w.err)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -66,7 +67,7 @@ func (r *run) openEarly() (bool, error) {
 		return false, nil
 	}
 	r.log.Info(fmt.Sprintf("Opening 'syscall' source with %s.", liveEngines[r.cfg.Engine.Kind]))
-	r.log.Info(fmt.Sprintf("One ring buffer every '%d' CPUs.", r.cfg.Engine.CPUsPerBuffer))
+	r.logRings()
 	if len(r.cfg.BaseSyscalls.CustomSet) == 0 && !r.cfg.BaseSyscalls.Repair {
 		if g, err := r.generation(); err == nil {
 			// Part of every selection with these settings: begin with it.
@@ -76,6 +77,21 @@ func (r *run) openEarly() (bool, error) {
 	go o.open(r.Open, r.cfg.Engine.Kind, r.driverOptions())
 	go o.prime(r.stateOptions())
 	return false, nil
+}
+
+// logRings says how CPUs share rings, and lowers a number that makes no sense.
+func (r *run) logRings() {
+	n, cpus := r.cfg.Engine.CPUsPerBuffer, uint32(runtime.NumCPU())
+	if n > cpus {
+		r.log.Warn(fmt.Sprintf("engine.modern_ebpf.cpus_for_each_buffer is %d, but there are only %d CPUs: lowered", n, cpus))
+		n = cpus
+		r.cfg.Engine.CPUsPerBuffer = n
+	}
+	if n == 0 {
+		r.log.Info("One ring buffer for all CPUs.")
+		return
+	}
+	r.log.Info(fmt.Sprintf("One ring buffer every '%d' CPUs.", n))
 }
 
 func (r *run) driverOptions() drivers.Options {

@@ -33,6 +33,9 @@ func (r *run) selectCalls() (bool, error) {
 			r.log.Warn(l.Text)
 		}
 	}
+	if r.opts.DryRun && r.cfg.LogLevel == "debug" {
+		r.logReasons()
+	}
 	for _, n := range r.sel.Notices {
 		r.notice(n)
 	}
@@ -47,6 +50,16 @@ func (r *run) selectCalls() (bool, error) {
 		return true, nil
 	}
 	return false, r.applySelection()
+}
+
+// logReasons says of every call why it is collected, or why not.
+func (r *run) logReasons() {
+	var b strings.Builder
+	b.WriteString("Why each call is on or off:")
+	for _, w := range r.sel.Explain() {
+		b.WriteString("\n   " + w.String())
+	}
+	r.log.Debug(b.String())
 }
 
 func (r *run) selectionInput() (selection.Input, error) {

@@ -31,7 +31,7 @@ var Keys = []Key{
 		decode: decodeRules, shape: listOf(oneOf(
 			object(req("enable", ruleSelector)), object(req("disable", ruleSelector))))},
 
-	{Path: "engine.kind", Default: "auto", Doc: "where events come from: modern_ebpf (or modern_bpf), kmod, bpf, auto, replay, nodriver",
+	{Path: "engine.kind", Default: "auto", Doc: "where events come from: modern_ebpf (or modern_bpf), kmod, bpf, auto, replay, nodriver (Falco without the key: kmod)",
 		dst: func(c *Config) any { return &c.Engine.Kind }},
 	{Path: "engine.kmod.buf_size_preset", Default: "4", Doc: "ring size: 1 is 1 MiB, each step doubles it",
 		dst: func(c *Config) any { return &c.Engine.KmodPreset }},
