@@ -60,7 +60,9 @@ func newKeyed(v *value, left int32, op string, list []literal) *keyed {
 		text := l.s
 		switch op {
 		case "glob":
-			text = text[:len(text)-len(strings.TrimLeftFunc(text, func(r rune) bool { return !strings.ContainsRune(`*?[\`, r) }))]
+			if i := strings.IndexAny(text, `*?[\`); i >= 0 {
+				text = text[:i]
+			}
 		case "pmatch":
 			text = plainPath(text)
 		}
