@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package modernbpf
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/tiercel/tiercel/scap"
+)
+
+func has(bits [8]uint64, n int) bool { return bits[n/64]>>(n%64)&1 != 0 }
+
+func TestChooseMakesPlanes(t *testing.T) {
+	ia32 := make([]int16, 512)
+	for i := range ia32 {
+		ia32[i] = -1
+	}
+	ia32[5], ia32[11], ia32[41] = 2, 59, 32 // open, execve, dup
+	s, degraded := choose(scap.NewSyscallSet(scap.SCOpen, scap.SCExecve, scap.SCConnect, scap.SCSchedProcessExit), scap.AMD64, ia32, false)
+	if len(degraded) != 0 {
+		t.Errorf("degraded: %v", degraded)
+	}
+	for _, nr := range []int{2, 59, 42} {
+		if !has(s.plane.Native, nr) {
+			t.Errorf("number %d is not selected", nr)
+		}
+	}
+	if !has(s.plane.IA32, 5) || !has(s.plane.IA32, 11) || has(s.plane.IA32, 41) {
+		t.Errorf("32-bit numbers: %x", s.plane.IA32)
+	}
+	if !has(s.plane.IA32, ia32Socketcall) {
+		t.Error("connect does not select socketcall")
+	}
+	if s.plane.TP != tpExit|tpExec {
+		t.Errorf("tracepoints: %b", s.plane.TP)
+	}
+	if h := s.hooks(); !h[hookSysExit] || !h[hookProcExit] || !h[hookProcExec] || h[hookProcFork] {
+		t.Errorf("hooks: %v", h)
+	}
+}
+
+func TestChooseOfNothingNeedsNoHook(t *testing.T) {
+	s, _ := choose(scap.SyscallSet{}, scap.AMD64, make([]int16, 512), true)
+	if s.hooks() != (hookSet{}) {
+		t.Errorf("hooks: %v", s.hooks())
+	}
+}
+
+func TestChildSideComesFromForkWhereTheCallDoesNotShowIt(t *testing.T) {
+	s, _ := choose(scap.NewSyscallSet(scap.SCClone), scap.ARM64, nil, true)
+	if !s.hooks()[hookProcFork] {
+		t.Error("the fork tracepoint is not used")
+	}
+	// fork does not exist on arm64, but a selection may name it.
+	s, degraded := choose(scap.NewSyscallSet(scap.SCFork), scap.ARM64, nil, true)
+	if len(degraded) != 0 || s.hooks()[hookSysExit] {
+		t.Errorf("fork on arm64: %v %v", degraded, s.hooks())
+	}
+}
+
+func TestTracepointsThatAreNotThereAreTold(t *testing.T) {
+	_, degraded := choose(scap.NewSyscallSet(scap.SCSchedSwitch), scap.AMD64, nil, false)
+	if len(degraded) != 1 || !errors.Is(degraded[0].Reason, errNoTracepoint) {
+		t.Errorf("got %v", degraded)
+	}
+}
