@@ -494,3 +494,16 @@ func TestTooManyCPUsForARingAreLowered(t *testing.T) {
 		t.Errorf("%+v, stderr: %s", w.options, &w.err)
 	}
 }
+
+func TestWhatIsConfiguredButNotThereYetIsNamed(t *testing.T) {
+	w := newWorld(t, shadowRule, "-o", "webserver.enabled=true", "-o", "syslog_output.enabled=true")
+	w.driver.End()
+	if s := w.run(); s != 0 {
+		t.Errorf("status %d", s)
+	}
+	for _, want := range []string{"webserver is enabled, but", "syslog_output is enabled, but"} {
+		if !strings.Contains(w.err.String(), want) {
+			t.Errorf("stderr lacks %q: %s", want, &w.err)
+		}
+	}
+}

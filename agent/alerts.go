@@ -38,6 +38,16 @@ func (r *run) checkOutputs() error {
 			r.log.Warn(l.name + " is enabled, but this release writes alerts to standard output only")
 		}
 	}
+	for _, l := range []struct {
+		name string
+		on   bool
+	}{
+		{"webserver", r.cfg.Webserver.Enabled}, {"metrics", r.cfg.Metrics.Enabled}, {"capture", r.cfg.Capture.Enabled},
+	} {
+		if l.on {
+			r.log.Warn(l.name + " is enabled, but this release has none yet")
+		}
+	}
 	if !r.cfg.Stdout {
 		return messagef("No output configured, please make sure at least one output is configured and enabled. (-o stdout_output.enabled=true)")
 	}

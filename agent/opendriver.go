@@ -48,6 +48,8 @@ type opening struct {
 	startOnce sync.Once
 	startErr  error
 	began     time.Time
+	// How long after began each part was ready.
+	attachedAfter, primedAfter time.Duration
 }
 
 // openEarly begins to open the event source when the run will need one.
@@ -122,6 +124,7 @@ func (o *opening) open(open func(string, drivers.Options) (scap.Driver, error), 
 		return
 	}
 	o.err = o.start()
+	o.attachedAfter = time.Since(o.began)
 }
 
 // start lets events flow; only the first call does anything.
@@ -143,6 +146,7 @@ func (o *opening) prime(opts state.Options) {
 	if o.err == nil {
 		o.primeErr = o.engine.Prime()
 	}
+	o.primedAfter = time.Since(o.began)
 }
 
 func (o *opening) close() error {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tiercel/tiercel/rules"
 	"github.com/tiercel/tiercel/sinsp/fields"
@@ -31,6 +32,7 @@ func (r *run) loadRules() (bool, error) {
 		r.applySwitch(set, s.Enable, s.Rule, s.Tag)
 	}
 	r.set = set
+	r.rulesReady = time.Now()
 	r.logEnabled()
 	if r.opts.Describe || r.opts.DescribeRule != "" {
 		return true, r.describe(set)

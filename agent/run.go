@@ -59,15 +59,16 @@ type run struct {
 	cfg  *config.Config
 	log  *zap.Logger
 
-	stderr  *output.Queue // everything for standard error goes through it
-	fields  *fields.Table // see catalog
-	names   *hostnames.Resolver
-	sources []string // enabled event sources
-	opening *opening // the driver, while it is being opened
-	set     *rules.Ruleset
-	sel     *selection.Result
-	alerts  *output.Queue
-	watch   *watcher
+	stderr     *output.Queue // everything for standard error goes through it
+	fields     *fields.Table // see catalog
+	names      *hostnames.Resolver
+	sources    []string // enabled event sources
+	opening    *opening // the driver, while it is being opened
+	set        *rules.Ruleset
+	rulesReady time.Time
+	sel        *selection.Result
+	alerts     *output.Queue
+	watch      *watcher
 }
 
 // step is one step of a run. It returns done when the run has nothing more to

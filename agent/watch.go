@@ -95,6 +95,8 @@ func (r *run) watchEvents() (bool, error) {
 	r.watch = w
 	r.log.Info(fmt.Sprintf("Watching: %d rules, %d system calls, %d threads known, ready after %d ms",
 		len(matcher.Rules()), len(r.sel.Selection.Exit.Names()), o.engine.NumThreads(), time.Since(o.began).Milliseconds()))
+	r.log.Debug(fmt.Sprintf("Start: attached after %d ms, rules loaded after %d ms, model filled after %d ms",
+		o.attachedAfter.Milliseconds(), r.rulesReady.Sub(o.began).Milliseconds(), o.primedAfter.Milliseconds()))
 	settleMemory(r.cfg.MemoryLimitBytes)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
