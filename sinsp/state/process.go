@@ -111,7 +111,12 @@ func (e *Engine) cloneChild(ev *Event) {
 	if !ok1 || !ok2 || pid < 0 || ptid < 0 {
 		return
 	}
-	flags := ev.u32(pFlags)
+	// By now the creator may have reused the memory with the flags of clone3.
+	// Whether this is a thread shows in its ids.
+	flags := ev.u32(pFlags) &^ FlagThread
+	if pid != tid {
+		flags |= FlagThread | FlagFiles
+	}
 	t := newThread(tid)
 	t.Flags |= flags | FlagInverted
 	t.VTID, t.VPID = idOr(ev, pVTID, tid), idOr(ev, pVPID, pid)

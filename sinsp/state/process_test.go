@@ -97,6 +97,17 @@ func TestThreads(t *testing.T) {
 	h.fd(100, 4, "/etc/hosts")
 }
 
+func TestThreadIsKnownByItsIDs(t *testing.T) {
+	h := newHost(t)
+	h.cloned(101, 100, 1, 0)
+	equal(t, "flags of a thread that lacks them", h.thread(101).Flags&(FlagThread|FlagFiles), FlagThread|FlagFiles)
+	equal(t, "alive", h.thread(100).Group().Alive, 2)
+	h.cloned(200, 200, 100, FlagThread)
+	equal(t, "flags of a process", h.thread(200).Flags&FlagThread, 0)
+	equal(t, "its main thread", h.thread(200).Main(), h.thread(200))
+	h.parent(200, 100)
+}
+
 func TestMainThreadOutlivedByItsProcess(t *testing.T) {
 	h := newHost(t)
 	h.open(100, 3, "/etc/passwd", OpenRead)
