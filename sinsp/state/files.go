@@ -4,12 +4,15 @@ package state
 
 import "github.com/tiercel/tiercel/scap"
 
-// Error numbers of Linux that matter to the model.
+// Error numbers of Linux that matter to the model. A call that a signal
+// interrupts ends with errRestart inside the kernel, where events are made.
 const (
+	errIntr       = 4
 	errBadFD      = 9
 	errIsConn     = 106
 	errAlready    = 114
 	errInProgress = 115
+	errRestart    = 512
 )
 
 // fdOf returns the result of a call that makes a descriptor, from parameter res

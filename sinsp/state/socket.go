@@ -172,8 +172,11 @@ func onConnect(e *Engine, ev *Event) {
 		return
 	}
 	if ev.ErrNo != 0 && ev.ErrNo != errInProgress {
-		// EALREADY and EISCONN tell of an earlier call that did not fail.
-		if ev.ErrNo != errAlready && ev.ErrNo != errIsConn {
+		switch ev.ErrNo {
+		case errAlready, errIsConn: // an earlier call did not fail
+		case errIntr, errRestart: // the connection goes on being made
+			f.Pending = true
+		default:
 			f.Pending, f.Failed = false, true
 		}
 		return

@@ -56,6 +56,14 @@ func TestFailedConnectLeavesTheSocket(t *testing.T) {
 	equal(t, "connected", ev.FD.Connected, false)
 }
 
+func TestInterruptedConnectGoesOn(t *testing.T) {
+	h := newHost(t)
+	h.socket(3, afINET, sockStream)
+	ev := h.play(scap.EvConnectX, 100, p{"res": -errRestart, "fd": 3, "tuple": scaptest.Tuple("10.0.0.2:4711", "1.2.3.4:443")})
+	equal(t, "failed", ev.FD.Failed, false)
+	equal(t, "pending", ev.FD.Pending, true)
+}
+
 func TestConnectAddressOfTheEnterEvent(t *testing.T) {
 	enter := func(h *host) {
 		h.play(scap.EvConnectE, 100, p{"fd": 3, "addr": scaptest.Sockaddr("6.6.6.6:666")})
