@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"runtime"
 	"testing"
 	"time"
@@ -71,7 +72,7 @@ func TestLiveEventsCarryTheirCallsArguments(t *testing.T) {
 	if err := d.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	check(t, calls, results, collect(t, d, len(calls)))
+	check(t, calls, results, collect(t, d, unix.Gettid(), len(calls)))
 }
 
 // do makes the call and returns what the kernel returned, -errno on failure.
@@ -85,19 +86,18 @@ func (c *call) do() int64 {
 	return int64(r)
 }
 
-// collect returns the events of this thread in order.
-func collect(t *testing.T, d scap.Driver, least int) []*scap.Event {
+// collect returns the events of a thread in order.
+func collect(t *testing.T, d scap.Driver, tid, least int) []*scap.Event {
 	t.Helper()
 	var out []*scap.Event
 	var b scap.Batch
-	tid := int64(unix.Gettid())
 	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
 		if err := d.Next(&b, 50*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 		n := len(b.Events)
 		for i := range b.Events {
-			if b.Events[i].TID() == tid {
+			if b.Events[i].TID() == int64(tid) {
 				out = append(out, b.Events[i].Clone())
 			}
 		}
@@ -109,7 +109,8 @@ func collect(t *testing.T, d scap.Driver, least int) []*scap.Event {
 	return out
 }
 
-// check finds the event of each call behind that of the call before it.
+// check finds the event of each call behind that of the call before it. The
+// first parameter is the call's result, if results are known.
 func check(t *testing.T, calls []call, results []int64, events []*scap.Event) {
 	t.Helper()
 	next := 0
@@ -124,9 +125,9 @@ func check(t *testing.T, calls []call, results []int64, events []*scap.Event) {
 		}
 		next = at + 1
 		e := events[at]
-		want := params{c.event.Info().Params[0].Name: int(results[i])}
-		for k, v := range c.want {
-			want[k] = v
+		want := maps.Clone(c.want)
+		if first := c.event.Info().Params[0].Name; i < len(results) && want[first] == nil {
+			want[first] = int(results[i])
 		}
 		for name, v := range want {
 			if diff := differs(e, name, v); diff != "" {
