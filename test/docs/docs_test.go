@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package docs
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tiercel/tiercel/agent/cmdline"
+	"github.com/tiercel/tiercel/rules"
+	defaultrules "github.com/tiercel/tiercel/rules/default"
+)
+
+const root = "../../"
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(root + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// pages are all Markdown files of the repository.
+func pages(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "drivers/schema/*.md"} {
+		found, err := filepath.Glob(root + pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			names = append(names, strings.TrimPrefix(filepath.ToSlash(f), root))
+		}
+	}
+	if len(names) < 5 {
+		t.Fatalf("found only %v", names)
+	}
+	return names
+}
+
+func TestRulesPageListsTheDefaultRules(t *testing.T) {
+	set, report := rules.Load([]rules.File{{Name: defaultrules.FileName, Content: defaultrules.Content()}}, rules.Options{})
+	if set == nil {
+		t.Fatalf("the default rules do not load: %+v", report)
+	}
+	page := read(t, "docs/rules.md")
+	rows := regexp.MustCompile(`(?m)^\| ([^|]+) \| ([A-Z]+) \| ([T0-9., ]+) \|$`).FindAllStringSubmatch(page, -1)
+	if len(rows) != len(set.Rules()) {
+		t.Errorf("the page lists %d rules, there are %d", len(rows), len(set.Rules()))
+	}
+	technique := regexp.MustCompile(`^T[0-9]{4}(\.[0-9]{3})?$`)
+	for i, r := range set.Rules() {
+		var techniques []string
+		for _, tag := range r.Tags {
+			if technique.MatchString(tag) {
+				techniques = append(techniques, tag)
+			}
+		}
+		if len(techniques) == 0 || r.Desc == "" {
+			t.Errorf("rule %q lacks an ATT&CK technique or a description", r.Name)
+		}
+		want := fmt.Sprintf("| %s | %s | %s |", r.Name, strings.ToUpper(r.Priority.String()), strings.Join(techniques, ", "))
+		if i < len(rows) && rows[i][0] != want {
+			t.Errorf("row %d is\n  %s\nwant\n  %s", i, rows[i][0], want)
+		}
+	}
+}
+
+func TestRuleExamplesLoadBehindTheDefaultRules(t *testing.T) {
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	seen := 0
+	for _, name := range pages(t) {
+		for i, m := range block.FindAllStringSubmatch(read(t, name), -1) {
+			if !regexp.MustCompile(`(?m)^- (rule|macro|list):`).MatchString(m[1]) {
+				continue
+			}
+			seen++
+			set, report := rules.Load([]rules.File{
+				{Name: defaultrules.FileName, Content: defaultrules.Content()},
+				{Name: name, Content: []byte(m[1])},
+			}, rules.Options{})
+			if set == nil {
+				for _, f := range report.Files {
+					t.Errorf("%s: example %d: %s", name, i+1, f.Text())
+				}
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no example found: the test looks in the wrong place")
+	}
+}
+
+func TestNamedMakeTargetsExist(t *testing.T) {
+	targets := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllStringSubmatch(read(t, "Makefile"), -1) {
+		targets[m[1]] = true
+	}
+	for _, name := range pages(t) {
+		for _, m := range regexp.MustCompile("(?m)(?:^    |`)make ([a-z-]+)").FindAllStringSubmatch(read(t, name), -1) {
+			if !targets[m[1]] {
+				t.Errorf("%s names `make %s`, which the Makefile lacks", name, m[1])
+			}
+		}
+	}
+}
+
+func TestCommandLinesInThePagesAreAccepted(t *testing.T) {
+	seen := 0
+	for _, name := range pages(t) {
+		for _, m := range regexp.MustCompile(`(?m)^    tiercel((?: [^ #]+)*)`).FindAllStringSubmatch(read(t, name), -1) {
+			seen++
+			if _, err := cmdline.Parse(strings.Fields(m[1])); err != nil {
+				t.Errorf("%s: tiercel%s: %v", name, m[1], err)
+			}
+		}
+	}
+	if seen < 5 {
+		t.Errorf("found only %d command lines: the test looks in the wrong place", seen)
+	}
+}
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	for _, name := range pages(t) {
+		for _, m := range regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(read(t, name), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(name), m[1])); err != nil {
+				t.Errorf("%s links to %s: %v", name, m[1], err)
+			}
+		}
+	}
+}
