@@ -234,13 +234,17 @@ func (p *programs) loadAll(names []string) error {
 	if err := p.relocate(names); err != nil {
 		return err
 	}
+	// What is missing is found out before the first goroutine writes the maps.
+	var missing []string
+	for _, name := range names {
+		if p.loaded[name] == nil && p.refused[name] == nil {
+			missing = append(missing, name)
+		}
+	}
 	var mu sync.Mutex
 	var g errgroup.Group
 	g.SetLimit(max(2, runtime.NumCPU()))
-	for _, name := range names {
-		if p.loaded[name] != nil || p.refused[name] != nil {
-			continue
-		}
+	for _, name := range missing {
 		g.Go(func() error {
 			prog, err := p.load(name)
 			mu.Lock()
