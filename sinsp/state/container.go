@@ -172,14 +172,14 @@ func bpmName(path string) string {
 	return name
 }
 
-// ctrName recognizes what plain containerd makes: /NAMESPACE/ID and nothing
-// below. Longer paths and the units of systemd belong to the host.
+// ctrName recognizes what plain containerd makes in its default namespace:
+// /default/ID and nothing below. Any other two-part path may as well be a
+// group that a service of the host made for itself, and a process of the host
+// that passes for a container escapes the rules about hosts; ids of 64 digits
+// are recognized in every namespace before this is asked.
 func ctrName(path string) string {
-	if len(path) == 0 || path[0] != '/' {
-		return ""
-	}
-	ns, id, ok := strings.Cut(path[1:], "/")
-	if !ok || len(id) > 64 || !isName(ns) || !isName(id) || ns == "kubepods" || hasUnitSuffix(ns) || hasUnitSuffix(id) {
+	id, ok := strings.CutPrefix(path, "/default/")
+	if !ok || len(id) > 64 || !isName(id) || hasUnitSuffix(id) {
 		return ""
 	}
 	return id[:min(len(id), 12)]

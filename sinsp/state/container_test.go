@@ -35,7 +35,8 @@ func TestContainerOfCgroup(t *testing.T) {
 		{"/kubepods/burstable/podcafe/crio-" + id, short, ContainerCRIO},
 		{"/system.slice/nerdctl-" + id + ".scope", short, ContainerContainerd},
 		{"/default/mybox", "mybox", ContainerContainerd},
-		{"/k8s.io/averyveryverylongname", "averyveryver", ContainerContainerd},
+		{"/default/averyveryverylongname", "averyveryver", ContainerContainerd},
+		{"/service_api/0123456789abcdef0123456789abcdef", "", ContainerHost}, // a service's own group
 		{"/lxc/web", "web", ContainerLXC},
 		{"/lxc/web/init.scope", "web", ContainerLXC},
 		{"/lxc.payload.web/system.slice", "web", ContainerLXC},
@@ -50,7 +51,7 @@ func TestContainerOfCgroup(t *testing.T) {
 		{"/user.slice/user-1000.slice/session-1.scope", "", ContainerHost},
 		{"/kubepods/podcafe", "", ContainerHost},
 		{"/a/b/c", "", ContainerHost},
-		{"/docker/" + id[:63], short, ContainerContainerd}, // a name, not an id
+		{"/docker/" + id[:63], "", ContainerHost}, // not an id
 		{"", "", ContainerHost},
 	}
 	for _, tt := range tests {
