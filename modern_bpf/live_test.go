@@ -138,6 +138,10 @@ func onThread(f func()) int {
 	go func() {
 		// Never unlocked: the thread ends with the goroutine.
 		runtime.LockOSThread()
+		// The runtime's preemption signal would interrupt a call that blocks.
+		var urgent unix.Sigset_t
+		urgent.Val[0] = 1 << (unix.SIGURG - 1)
+		unix.PthreadSigmask(unix.SIG_BLOCK, &urgent, nil)
 		f()
 		tid <- unix.Gettid()
 	}()

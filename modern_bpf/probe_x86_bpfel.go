@@ -22,6 +22,9 @@ const (
 	probeMapTclTailExec                         = "tcl_tail_exec"
 	probeMapTclTailExit                         = "tcl_tail_exit"
 	probeMapTclTailFork                         = "tcl_tail_fork"
+	probeProgTclExitClone2                      = "tcl_exit_clone_2"
+	probeProgTclExitExec2                       = "tcl_exit_exec_2"
+	probeProgTclExitExec3                       = "tcl_exit_exec_3"
 	probeProgTclProcExec                        = "tcl_proc_exec"
 	probeProgTclProcExec2                       = "tcl_proc_exec_2"
 	probeProgTclProcExec3                       = "tcl_proc_exec_3"
@@ -59,10 +62,8 @@ const (
 	probeProgX_PPME_SYSCALL_CHMOD_X             = "x_PPME_SYSCALL_CHMOD_X"
 	probeProgX_PPME_SYSCALL_CHOWN_X             = "x_PPME_SYSCALL_CHOWN_X"
 	probeProgX_PPME_SYSCALL_CHROOT_X            = "x_PPME_SYSCALL_CHROOT_X"
-	probeProgX_PPME_SYSCALL_CLONE3X_1           = "x_PPME_SYSCALL_CLONE3_X_1"
-	probeProgX_PPME_SYSCALL_CLONE3X_2           = "x_PPME_SYSCALL_CLONE3_X_2"
-	probeProgX_PPME_SYSCALL_CLONE_20X_1         = "x_PPME_SYSCALL_CLONE_20_X_1"
-	probeProgX_PPME_SYSCALL_CLONE_20X_2         = "x_PPME_SYSCALL_CLONE_20_X_2"
+	probeProgX_PPME_SYSCALL_CLONE3X             = "x_PPME_SYSCALL_CLONE3_X"
+	probeProgX_PPME_SYSCALL_CLONE_20X           = "x_PPME_SYSCALL_CLONE_20_X"
 	probeProgX_PPME_SYSCALL_CLOSE_RANGE_X       = "x_PPME_SYSCALL_CLOSE_RANGE_X"
 	probeProgX_PPME_SYSCALL_CLOSE_X             = "x_PPME_SYSCALL_CLOSE_X"
 	probeProgX_PPME_SYSCALL_COPY_FILE_RANGE_X   = "x_PPME_SYSCALL_COPY_FILE_RANGE_X"
@@ -76,12 +77,8 @@ const (
 	probeProgX_PPME_SYSCALL_EPOLL_CREATE_X      = "x_PPME_SYSCALL_EPOLL_CREATE_X"
 	probeProgX_PPME_SYSCALL_EVENTFD2X           = "x_PPME_SYSCALL_EVENTFD2_X"
 	probeProgX_PPME_SYSCALL_EVENTFD_X           = "x_PPME_SYSCALL_EVENTFD_X"
-	probeProgX_PPME_SYSCALL_EXECVEAT_X_1        = "x_PPME_SYSCALL_EXECVEAT_X_1"
-	probeProgX_PPME_SYSCALL_EXECVEAT_X_2        = "x_PPME_SYSCALL_EXECVEAT_X_2"
-	probeProgX_PPME_SYSCALL_EXECVEAT_X_3        = "x_PPME_SYSCALL_EXECVEAT_X_3"
-	probeProgX_PPME_SYSCALL_EXECVE_19X_1        = "x_PPME_SYSCALL_EXECVE_19_X_1"
-	probeProgX_PPME_SYSCALL_EXECVE_19X_2        = "x_PPME_SYSCALL_EXECVE_19_X_2"
-	probeProgX_PPME_SYSCALL_EXECVE_19X_3        = "x_PPME_SYSCALL_EXECVE_19_X_3"
+	probeProgX_PPME_SYSCALL_EXECVEAT_X          = "x_PPME_SYSCALL_EXECVEAT_X"
+	probeProgX_PPME_SYSCALL_EXECVE_19X          = "x_PPME_SYSCALL_EXECVE_19_X"
 	probeProgX_PPME_SYSCALL_FCHDIR_X            = "x_PPME_SYSCALL_FCHDIR_X"
 	probeProgX_PPME_SYSCALL_FCHMODAT_X          = "x_PPME_SYSCALL_FCHMODAT_X"
 	probeProgX_PPME_SYSCALL_FCHMOD_X            = "x_PPME_SYSCALL_FCHMOD_X"
@@ -90,8 +87,7 @@ const (
 	probeProgX_PPME_SYSCALL_FCNTL_X             = "x_PPME_SYSCALL_FCNTL_X"
 	probeProgX_PPME_SYSCALL_FINIT_MODULE_X      = "x_PPME_SYSCALL_FINIT_MODULE_X"
 	probeProgX_PPME_SYSCALL_FLOCK_X             = "x_PPME_SYSCALL_FLOCK_X"
-	probeProgX_PPME_SYSCALL_FORK_20X_1          = "x_PPME_SYSCALL_FORK_20_X_1"
-	probeProgX_PPME_SYSCALL_FORK_20X_2          = "x_PPME_SYSCALL_FORK_20_X_2"
+	probeProgX_PPME_SYSCALL_FORK_20X            = "x_PPME_SYSCALL_FORK_20_X"
 	probeProgX_PPME_SYSCALL_FSCONFIG_X          = "x_PPME_SYSCALL_FSCONFIG_X"
 	probeProgX_PPME_SYSCALL_FSTAT_X             = "x_PPME_SYSCALL_FSTAT_X"
 	probeProgX_PPME_SYSCALL_FUTEX_X             = "x_PPME_SYSCALL_FUTEX_X"
@@ -192,8 +188,7 @@ const (
 	probeProgX_PPME_SYSCALL_UNLINK_2X           = "x_PPME_SYSCALL_UNLINK_2_X"
 	probeProgX_PPME_SYSCALL_UNSHARE_X           = "x_PPME_SYSCALL_UNSHARE_X"
 	probeProgX_PPME_SYSCALL_USERFAULTFD_X       = "x_PPME_SYSCALL_USERFAULTFD_X"
-	probeProgX_PPME_SYSCALL_VFORK_20X_1         = "x_PPME_SYSCALL_VFORK_20_X_1"
-	probeProgX_PPME_SYSCALL_VFORK_20X_2         = "x_PPME_SYSCALL_VFORK_20_X_2"
+	probeProgX_PPME_SYSCALL_VFORK_20X           = "x_PPME_SYSCALL_VFORK_20_X"
 	probeProgX_PPME_SYSCALL_WRITEV_X            = "x_PPME_SYSCALL_WRITEV_X"
 	probeProgX_PPME_SYSCALL_WRITE_X             = "x_PPME_SYSCALL_WRITE_X"
 	probeVarTclControl                          = "tcl_control"
@@ -245,6 +240,9 @@ type probeSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type probeProgramSpecs struct {
+	TclExitClone2                      *ebpf.ProgramSpec `ebpf:"tcl_exit_clone_2"`
+	TclExitExec2                       *ebpf.ProgramSpec `ebpf:"tcl_exit_exec_2"`
+	TclExitExec3                       *ebpf.ProgramSpec `ebpf:"tcl_exit_exec_3"`
 	TclProcExec                        *ebpf.ProgramSpec `ebpf:"tcl_proc_exec"`
 	TclProcExec2                       *ebpf.ProgramSpec `ebpf:"tcl_proc_exec_2"`
 	TclProcExec3                       *ebpf.ProgramSpec `ebpf:"tcl_proc_exec_3"`
@@ -282,10 +280,8 @@ type probeProgramSpecs struct {
 	X_PPME_SYSCALL_CHMOD_X             *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_CHMOD_X"`
 	X_PPME_SYSCALL_CHOWN_X             *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_CHOWN_X"`
 	X_PPME_SYSCALL_CHROOT_X            *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_CHROOT_X"`
-	X_PPME_SYSCALL_CLONE3X_1           *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_CLONE3_X_1"`
-	X_PPME_SYSCALL_CLONE3X_2           *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_CLONE3_X_2"`
-	X_PPME_SYSCALL_CLONE_20X_1         *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_CLONE_20_X_1"`
-	X_PPME_SYSCALL_CLONE_20X_2         *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_CLONE_20_X_2"`
+	X_PPME_SYSCALL_CLONE3X             *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_CLONE3_X"`
+	X_PPME_SYSCALL_CLONE_20X           *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_CLONE_20_X"`
 	X_PPME_SYSCALL_CLOSE_RANGE_X       *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_CLOSE_RANGE_X"`
 	X_PPME_SYSCALL_CLOSE_X             *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_CLOSE_X"`
 	X_PPME_SYSCALL_COPY_FILE_RANGE_X   *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_COPY_FILE_RANGE_X"`
@@ -299,12 +295,8 @@ type probeProgramSpecs struct {
 	X_PPME_SYSCALL_EPOLL_CREATE_X      *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_EPOLL_CREATE_X"`
 	X_PPME_SYSCALL_EVENTFD2X           *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_EVENTFD2_X"`
 	X_PPME_SYSCALL_EVENTFD_X           *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_EVENTFD_X"`
-	X_PPME_SYSCALL_EXECVEAT_X_1        *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_EXECVEAT_X_1"`
-	X_PPME_SYSCALL_EXECVEAT_X_2        *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_EXECVEAT_X_2"`
-	X_PPME_SYSCALL_EXECVEAT_X_3        *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_EXECVEAT_X_3"`
-	X_PPME_SYSCALL_EXECVE_19X_1        *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_EXECVE_19_X_1"`
-	X_PPME_SYSCALL_EXECVE_19X_2        *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_EXECVE_19_X_2"`
-	X_PPME_SYSCALL_EXECVE_19X_3        *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_EXECVE_19_X_3"`
+	X_PPME_SYSCALL_EXECVEAT_X          *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_EXECVEAT_X"`
+	X_PPME_SYSCALL_EXECVE_19X          *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_EXECVE_19_X"`
 	X_PPME_SYSCALL_FCHDIR_X            *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_FCHDIR_X"`
 	X_PPME_SYSCALL_FCHMODAT_X          *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_FCHMODAT_X"`
 	X_PPME_SYSCALL_FCHMOD_X            *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_FCHMOD_X"`
@@ -313,8 +305,7 @@ type probeProgramSpecs struct {
 	X_PPME_SYSCALL_FCNTL_X             *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_FCNTL_X"`
 	X_PPME_SYSCALL_FINIT_MODULE_X      *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_FINIT_MODULE_X"`
 	X_PPME_SYSCALL_FLOCK_X             *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_FLOCK_X"`
-	X_PPME_SYSCALL_FORK_20X_1          *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_FORK_20_X_1"`
-	X_PPME_SYSCALL_FORK_20X_2          *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_FORK_20_X_2"`
+	X_PPME_SYSCALL_FORK_20X            *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_FORK_20_X"`
 	X_PPME_SYSCALL_FSCONFIG_X          *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_FSCONFIG_X"`
 	X_PPME_SYSCALL_FSTAT_X             *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_FSTAT_X"`
 	X_PPME_SYSCALL_FUTEX_X             *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_FUTEX_X"`
@@ -415,8 +406,7 @@ type probeProgramSpecs struct {
 	X_PPME_SYSCALL_UNLINK_2X           *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_UNLINK_2_X"`
 	X_PPME_SYSCALL_UNSHARE_X           *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_UNSHARE_X"`
 	X_PPME_SYSCALL_USERFAULTFD_X       *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_USERFAULTFD_X"`
-	X_PPME_SYSCALL_VFORK_20X_1         *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_VFORK_20_X_1"`
-	X_PPME_SYSCALL_VFORK_20X_2         *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_VFORK_20_X_2"`
+	X_PPME_SYSCALL_VFORK_20X           *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_VFORK_20_X"`
 	X_PPME_SYSCALL_WRITEV_X            *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_WRITEV_X"`
 	X_PPME_SYSCALL_WRITE_X             *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_WRITE_X"`
 }
@@ -498,6 +488,9 @@ type probeVariables struct {
 //
 // It can be passed to loadProbeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probePrograms struct {
+	TclExitClone2                      *ebpf.Program `ebpf:"tcl_exit_clone_2"`
+	TclExitExec2                       *ebpf.Program `ebpf:"tcl_exit_exec_2"`
+	TclExitExec3                       *ebpf.Program `ebpf:"tcl_exit_exec_3"`
 	TclProcExec                        *ebpf.Program `ebpf:"tcl_proc_exec"`
 	TclProcExec2                       *ebpf.Program `ebpf:"tcl_proc_exec_2"`
 	TclProcExec3                       *ebpf.Program `ebpf:"tcl_proc_exec_3"`
@@ -535,10 +528,8 @@ type probePrograms struct {
 	X_PPME_SYSCALL_CHMOD_X             *ebpf.Program `ebpf:"x_PPME_SYSCALL_CHMOD_X"`
 	X_PPME_SYSCALL_CHOWN_X             *ebpf.Program `ebpf:"x_PPME_SYSCALL_CHOWN_X"`
 	X_PPME_SYSCALL_CHROOT_X            *ebpf.Program `ebpf:"x_PPME_SYSCALL_CHROOT_X"`
-	X_PPME_SYSCALL_CLONE3X_1           *ebpf.Program `ebpf:"x_PPME_SYSCALL_CLONE3_X_1"`
-	X_PPME_SYSCALL_CLONE3X_2           *ebpf.Program `ebpf:"x_PPME_SYSCALL_CLONE3_X_2"`
-	X_PPME_SYSCALL_CLONE_20X_1         *ebpf.Program `ebpf:"x_PPME_SYSCALL_CLONE_20_X_1"`
-	X_PPME_SYSCALL_CLONE_20X_2         *ebpf.Program `ebpf:"x_PPME_SYSCALL_CLONE_20_X_2"`
+	X_PPME_SYSCALL_CLONE3X             *ebpf.Program `ebpf:"x_PPME_SYSCALL_CLONE3_X"`
+	X_PPME_SYSCALL_CLONE_20X           *ebpf.Program `ebpf:"x_PPME_SYSCALL_CLONE_20_X"`
 	X_PPME_SYSCALL_CLOSE_RANGE_X       *ebpf.Program `ebpf:"x_PPME_SYSCALL_CLOSE_RANGE_X"`
 	X_PPME_SYSCALL_CLOSE_X             *ebpf.Program `ebpf:"x_PPME_SYSCALL_CLOSE_X"`
 	X_PPME_SYSCALL_COPY_FILE_RANGE_X   *ebpf.Program `ebpf:"x_PPME_SYSCALL_COPY_FILE_RANGE_X"`
@@ -552,12 +543,8 @@ type probePrograms struct {
 	X_PPME_SYSCALL_EPOLL_CREATE_X      *ebpf.Program `ebpf:"x_PPME_SYSCALL_EPOLL_CREATE_X"`
 	X_PPME_SYSCALL_EVENTFD2X           *ebpf.Program `ebpf:"x_PPME_SYSCALL_EVENTFD2_X"`
 	X_PPME_SYSCALL_EVENTFD_X           *ebpf.Program `ebpf:"x_PPME_SYSCALL_EVENTFD_X"`
-	X_PPME_SYSCALL_EXECVEAT_X_1        *ebpf.Program `ebpf:"x_PPME_SYSCALL_EXECVEAT_X_1"`
-	X_PPME_SYSCALL_EXECVEAT_X_2        *ebpf.Program `ebpf:"x_PPME_SYSCALL_EXECVEAT_X_2"`
-	X_PPME_SYSCALL_EXECVEAT_X_3        *ebpf.Program `ebpf:"x_PPME_SYSCALL_EXECVEAT_X_3"`
-	X_PPME_SYSCALL_EXECVE_19X_1        *ebpf.Program `ebpf:"x_PPME_SYSCALL_EXECVE_19_X_1"`
-	X_PPME_SYSCALL_EXECVE_19X_2        *ebpf.Program `ebpf:"x_PPME_SYSCALL_EXECVE_19_X_2"`
-	X_PPME_SYSCALL_EXECVE_19X_3        *ebpf.Program `ebpf:"x_PPME_SYSCALL_EXECVE_19_X_3"`
+	X_PPME_SYSCALL_EXECVEAT_X          *ebpf.Program `ebpf:"x_PPME_SYSCALL_EXECVEAT_X"`
+	X_PPME_SYSCALL_EXECVE_19X          *ebpf.Program `ebpf:"x_PPME_SYSCALL_EXECVE_19_X"`
 	X_PPME_SYSCALL_FCHDIR_X            *ebpf.Program `ebpf:"x_PPME_SYSCALL_FCHDIR_X"`
 	X_PPME_SYSCALL_FCHMODAT_X          *ebpf.Program `ebpf:"x_PPME_SYSCALL_FCHMODAT_X"`
 	X_PPME_SYSCALL_FCHMOD_X            *ebpf.Program `ebpf:"x_PPME_SYSCALL_FCHMOD_X"`
@@ -566,8 +553,7 @@ type probePrograms struct {
 	X_PPME_SYSCALL_FCNTL_X             *ebpf.Program `ebpf:"x_PPME_SYSCALL_FCNTL_X"`
 	X_PPME_SYSCALL_FINIT_MODULE_X      *ebpf.Program `ebpf:"x_PPME_SYSCALL_FINIT_MODULE_X"`
 	X_PPME_SYSCALL_FLOCK_X             *ebpf.Program `ebpf:"x_PPME_SYSCALL_FLOCK_X"`
-	X_PPME_SYSCALL_FORK_20X_1          *ebpf.Program `ebpf:"x_PPME_SYSCALL_FORK_20_X_1"`
-	X_PPME_SYSCALL_FORK_20X_2          *ebpf.Program `ebpf:"x_PPME_SYSCALL_FORK_20_X_2"`
+	X_PPME_SYSCALL_FORK_20X            *ebpf.Program `ebpf:"x_PPME_SYSCALL_FORK_20_X"`
 	X_PPME_SYSCALL_FSCONFIG_X          *ebpf.Program `ebpf:"x_PPME_SYSCALL_FSCONFIG_X"`
 	X_PPME_SYSCALL_FSTAT_X             *ebpf.Program `ebpf:"x_PPME_SYSCALL_FSTAT_X"`
 	X_PPME_SYSCALL_FUTEX_X             *ebpf.Program `ebpf:"x_PPME_SYSCALL_FUTEX_X"`
@@ -668,14 +654,16 @@ type probePrograms struct {
 	X_PPME_SYSCALL_UNLINK_2X           *ebpf.Program `ebpf:"x_PPME_SYSCALL_UNLINK_2_X"`
 	X_PPME_SYSCALL_UNSHARE_X           *ebpf.Program `ebpf:"x_PPME_SYSCALL_UNSHARE_X"`
 	X_PPME_SYSCALL_USERFAULTFD_X       *ebpf.Program `ebpf:"x_PPME_SYSCALL_USERFAULTFD_X"`
-	X_PPME_SYSCALL_VFORK_20X_1         *ebpf.Program `ebpf:"x_PPME_SYSCALL_VFORK_20_X_1"`
-	X_PPME_SYSCALL_VFORK_20X_2         *ebpf.Program `ebpf:"x_PPME_SYSCALL_VFORK_20_X_2"`
+	X_PPME_SYSCALL_VFORK_20X           *ebpf.Program `ebpf:"x_PPME_SYSCALL_VFORK_20_X"`
 	X_PPME_SYSCALL_WRITEV_X            *ebpf.Program `ebpf:"x_PPME_SYSCALL_WRITEV_X"`
 	X_PPME_SYSCALL_WRITE_X             *ebpf.Program `ebpf:"x_PPME_SYSCALL_WRITE_X"`
 }
 
 func (p *probePrograms) Close() error {
 	return _ProbeClose(
+		p.TclExitClone2,
+		p.TclExitExec2,
+		p.TclExitExec3,
 		p.TclProcExec,
 		p.TclProcExec2,
 		p.TclProcExec3,
@@ -713,10 +701,8 @@ func (p *probePrograms) Close() error {
 		p.X_PPME_SYSCALL_CHMOD_X,
 		p.X_PPME_SYSCALL_CHOWN_X,
 		p.X_PPME_SYSCALL_CHROOT_X,
-		p.X_PPME_SYSCALL_CLONE3X_1,
-		p.X_PPME_SYSCALL_CLONE3X_2,
-		p.X_PPME_SYSCALL_CLONE_20X_1,
-		p.X_PPME_SYSCALL_CLONE_20X_2,
+		p.X_PPME_SYSCALL_CLONE3X,
+		p.X_PPME_SYSCALL_CLONE_20X,
 		p.X_PPME_SYSCALL_CLOSE_RANGE_X,
 		p.X_PPME_SYSCALL_CLOSE_X,
 		p.X_PPME_SYSCALL_COPY_FILE_RANGE_X,
@@ -730,12 +716,8 @@ func (p *probePrograms) Close() error {
 		p.X_PPME_SYSCALL_EPOLL_CREATE_X,
 		p.X_PPME_SYSCALL_EVENTFD2X,
 		p.X_PPME_SYSCALL_EVENTFD_X,
-		p.X_PPME_SYSCALL_EXECVEAT_X_1,
-		p.X_PPME_SYSCALL_EXECVEAT_X_2,
-		p.X_PPME_SYSCALL_EXECVEAT_X_3,
-		p.X_PPME_SYSCALL_EXECVE_19X_1,
-		p.X_PPME_SYSCALL_EXECVE_19X_2,
-		p.X_PPME_SYSCALL_EXECVE_19X_3,
+		p.X_PPME_SYSCALL_EXECVEAT_X,
+		p.X_PPME_SYSCALL_EXECVE_19X,
 		p.X_PPME_SYSCALL_FCHDIR_X,
 		p.X_PPME_SYSCALL_FCHMODAT_X,
 		p.X_PPME_SYSCALL_FCHMOD_X,
@@ -744,8 +726,7 @@ func (p *probePrograms) Close() error {
 		p.X_PPME_SYSCALL_FCNTL_X,
 		p.X_PPME_SYSCALL_FINIT_MODULE_X,
 		p.X_PPME_SYSCALL_FLOCK_X,
-		p.X_PPME_SYSCALL_FORK_20X_1,
-		p.X_PPME_SYSCALL_FORK_20X_2,
+		p.X_PPME_SYSCALL_FORK_20X,
 		p.X_PPME_SYSCALL_FSCONFIG_X,
 		p.X_PPME_SYSCALL_FSTAT_X,
 		p.X_PPME_SYSCALL_FUTEX_X,
@@ -846,8 +827,7 @@ func (p *probePrograms) Close() error {
 		p.X_PPME_SYSCALL_UNLINK_2X,
 		p.X_PPME_SYSCALL_UNSHARE_X,
 		p.X_PPME_SYSCALL_USERFAULTFD_X,
-		p.X_PPME_SYSCALL_VFORK_20X_1,
-		p.X_PPME_SYSCALL_VFORK_20X_2,
+		p.X_PPME_SYSCALL_VFORK_20X,
 		p.X_PPME_SYSCALL_WRITEV_X,
 		p.X_PPME_SYSCALL_WRITE_X,
 	)

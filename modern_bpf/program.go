@@ -31,11 +31,23 @@ const (
 	mapTailFork = "tcl_tail_fork"
 )
 
-// Entries between the parts of an event in the tail tables; most parts.
+// tailParts is how many entries of the tail table lie behind the event codes:
+// the parts that long events share. They mirror TCL_TAIL_* in bpf/maps.h.
 const (
-	partStride = 512
-	maxParts   = 3
+	firstTailPart = 512
+	tailParts     = 3
 )
+
+// tailPrograms are those parts, in the order of the table, and which events
+// need them.
+var tailPrograms = [tailParts]struct {
+	name  string
+	needs scap.SyscallSet
+}{
+	{"tcl_exit_exec_2", execCalls},
+	{"tcl_exit_exec_3", execCalls},
+	{"tcl_exit_clone_2", cloneCalls},
+}
 
 // hook is a place in the kernel that a program of ours hangs on.
 type hook uint8
@@ -260,44 +272,54 @@ func (p *programs) loadAll(names []string) error {
 	return g.Wait()
 }
 
-// names returns the programs that build events of type t: none for the generic
-// event and for types without a filler, else one per part.
-func (p *programs) names(t scap.EventType) []string {
+// program returns the program that builds events of type t, "" for the generic
+// event and for types without a filler.
+func (p *programs) program(t scap.EventType) string {
 	info := t.Info()
-	if info == nil {
-		return nil
+	if info == nil || t == scap.EvGenericX {
+		return ""
 	}
 	name := "x_" + info.Enum
-	if p.spec.Programs[name] != nil {
-		return []string{name}
+	if p.spec.Programs[name] == nil {
+		return ""
 	}
-	var parts []string
-	for k := 1; k <= maxParts; k++ {
-		part := fmt.Sprintf("%s_%d", name, k)
-		if p.spec.Programs[part] == nil {
-			break
+	return name
+}
+
+// tails returns the parts that the calls go on with, as indexes into tailPrograms.
+func tails(calls []scap.SC) []int {
+	var parts []int
+	set := scap.NewSyscallSet(calls...)
+	for i := range tailPrograms {
+		if !tailPrograms[i].needs.Intersect(set).IsEmpty() {
+			parts = append(parts, i)
 		}
-		parts = append(parts, part)
 	}
 	return parts
 }
 
-// enable puts the loaded programs of t into the tail table, last part first.
-// An error means that t arrives as the generic event.
-func (p *programs) enable(t scap.EventType) error {
-	names := p.names(t)
-	for _, n := range names {
-		if err := p.refused[n]; err != nil {
+// enable puts the loaded programs of t, the event of these calls, into the tail
+// table. An error means that t arrives as the generic event.
+func (p *programs) enable(t scap.EventType, calls []scap.SC) error {
+	name := p.program(t)
+	if name == "" {
+		return nil
+	}
+	put := func(index uint32, name string) error {
+		if err := p.refused[name]; err != nil {
+			return err
+		}
+		if err := p.maps[mapTailExit].Put(index, p.loaded[name]); err != nil {
+			return fmt.Errorf("enter program %s: %w", name, err)
+		}
+		return nil
+	}
+	for _, i := range tails(calls) {
+		if err := put(firstTailPart+uint32(i), tailPrograms[i].name); err != nil {
 			return err
 		}
 	}
-	for k := len(names) - 1; k >= 0; k-- {
-		index := uint32(t) + partStride*uint32(k)
-		if err := p.maps[mapTailExit].Put(index, p.loaded[names[k]]); err != nil {
-			return fmt.Errorf("enter program %s: %w", names[k], err)
-		}
-	}
-	return nil
+	return put(uint32(t), name)
 }
 
 // prepare loads the programs of a hook and links its parts together.
@@ -327,8 +349,7 @@ func (p *programs) prepare(h hook) error {
 // attach makes exactly the hooks of want active.
 func (p *programs) attach(want hookSet) error {
 	var errs []error
-	// The exit of calls comes last and goes first: what a process does is not
-	// told without its beginning.
+	// The exit of calls comes last: what a process does is not told without its beginning.
 	for h := numHooks; h > 0; h-- {
 		i := h - 1
 		if want[i] == (p.links[i] != nil) {

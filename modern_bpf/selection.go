@@ -47,7 +47,7 @@ var ErrEnter = errors.New("modern_bpf reports the exit of calls only")
 
 var errNoTracepoint = errors.New("this tracepoint is not reported by modern_bpf")
 
-// select works out planes and events. ia32 maps 32-bit numbers to native ones;
+// choose works out planes and events. ia32 maps 32-bit numbers to native ones;
 // nil where the architecture has none.
 func choose(want scap.SyscallSet, arch scap.Arch, ia32 []int16, childSide bool) (selection, []scap.Degraded) {
 	var s selection
@@ -164,8 +164,13 @@ func (p *programs) prepareFor(s *selection) ([]scap.Degraded, error) {
 			names = append(names, hookPrograms[h].parts...)
 		}
 	}
-	for _, t := range s.events {
-		names = append(names, p.names(t)...)
+	for i, t := range s.events {
+		if name := p.program(t); name != "" {
+			names = append(names, name)
+			for _, part := range tails(s.calls[i]) {
+				names = append(names, tailPrograms[part].name)
+			}
+		}
 	}
 	if err := p.loadAll(names); err != nil {
 		return nil, err
@@ -180,7 +185,7 @@ func (p *programs) prepareFor(s *selection) ([]scap.Degraded, error) {
 	}
 	var degraded []scap.Degraded
 	for i, t := range s.events {
-		if err := p.enable(t); err != nil {
+		if err := p.enable(t, s.calls[i]); err != nil {
 			for _, sc := range s.calls[i] {
 				degraded = append(degraded, scap.Degraded{Syscall: sc, Reason: err})
 			}

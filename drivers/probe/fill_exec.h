@@ -32,9 +32,14 @@ TCL_INLINE void tcl_put_process(struct tcl_ctx *c)
 	tcl_put_kstr(c, (u64)(unsigned long)AT(t, comm[0]));
 }
 
-/* Part 1: res, exe, args, ids, memory, comm. */
-TCL_INLINE int tcl_exec_1(struct tcl_ctx *c, u64 argv)
+/*
+ * Part 1: res, exe, args, ids, memory, comm. It leaves the environment's
+ * address in c->addr, so that the parts that follow do not care which call it
+ * was and are shared by both.
+ */
+TCL_INLINE int tcl_exec_1(struct tcl_ctx *c, u64 argv, u64 envp)
 {
+	c->addr = envp;
 	tcl_put_s64(c, TCL_RET(c));
 	if (c->origin == TCL_FROM_EXEC) {
 		tcl_put_exe_args(c, F(c->task, mm));
@@ -47,7 +52,7 @@ TCL_INLINE int tcl_exec_1(struct tcl_ctx *c, u64 argv)
 }
 
 /* Part 2: cgroups, environment, terminal, ids, capabilities. */
-TCL_INLINE int tcl_exec_2(struct tcl_ctx *c, u64 envp)
+TCL_INLINE int tcl_exec_2(struct tcl_ctx *c)
 {
 	struct task_struct *t = c->task;
 	struct mm_struct *mm;
@@ -58,10 +63,10 @@ TCL_INLINE int tcl_exec_2(struct tcl_ctx *c, u64 envp)
 		mm = F(t, mm);
 		tcl_put_strings(c, F(mm, env_start), F(mm, env_end));
 	} else {
-		tcl_put_list(c, envp, 0);
+		tcl_put_list(c, c->addr, 0);
 	}
 	tcl_put_u32(c, tcl_task_tty(t));
-	tcl_put_s64(c, tcl_pid_own(tcl_task_pid(t, PIDTYPE_PGID)));
+	tcl_put_s64(c, tcl_pid_own(t, tcl_task_pid(t, PIDTYPE_PGID)));
 	tcl_put_u32(c, tcl_loginuid(t));
 	tcl_put_u32(c, tcl_exe_flags(t, F(F(t, mm), exe_file)));
 	cr = (struct cred *)F(t, cred);
@@ -71,7 +76,7 @@ TCL_INLINE int tcl_exec_2(struct tcl_ctx *c, u64 envp)
 	return 0;
 }
 
-/* Part 3: the executed file, user, group. */
+/* Part 3: the executed file, user, group; for execve the file name it was given. */
 TCL_INLINE int tcl_exec_3(struct tcl_ctx *c)
 {
 	struct task_struct *t = c->task;
@@ -86,35 +91,36 @@ TCL_INLINE int tcl_exec_3(struct tcl_ctx *c)
 	tcl_put_path(c, exe);
 	tcl_put_s64(c, tcl_pid_global(tcl_task_pid(t, PIDTYPE_PGID)));
 	tcl_put_u32(c, F(cr, egid.val));
-	return 0;
-}
-
-TCL_INLINE int tcl_fill_syscall_execve_19_x_1(struct tcl_ctx *c)
-{
-	return tcl_exec_1(c, TCL_ARG(c, 1));
-}
-
-TCL_INLINE int tcl_fill_syscall_execve_19_x_2(struct tcl_ctx *c)
-{
-	return tcl_exec_2(c, TCL_ARG(c, 2));
-}
-
-TCL_INLINE int tcl_fill_syscall_execve_19_x_3(struct tcl_ctx *c)
-{
-	tcl_exec_3(c);
+	if (c->type != PPME_SYSCALL_EXECVE_19_X)
+		return 0;
 	if (c->origin == TCL_FROM_EXEC)
 		return tcl_put_kstr(c, TCL_ARG(c, 0));
 	return tcl_put_ustr(c, TCL_ARG(c, 0));
 }
 
+TCL_INLINE int tcl_fill_syscall_execve_19_x_1(struct tcl_ctx *c)
+{
+	return tcl_exec_1(c, TCL_ARG(c, 1), TCL_ARG(c, 2));
+}
+
+TCL_INLINE int tcl_fill_syscall_execve_19_x_2(struct tcl_ctx *c)
+{
+	return tcl_exec_2(c);
+}
+
+TCL_INLINE int tcl_fill_syscall_execve_19_x_3(struct tcl_ctx *c)
+{
+	return tcl_exec_3(c);
+}
+
 TCL_INLINE int tcl_fill_syscall_execveat_x_1(struct tcl_ctx *c)
 {
-	return tcl_exec_1(c, TCL_ARG(c, 2));
+	return tcl_exec_1(c, TCL_ARG(c, 2), TCL_ARG(c, 3));
 }
 
 TCL_INLINE int tcl_fill_syscall_execveat_x_2(struct tcl_ctx *c)
 {
-	return tcl_exec_2(c, TCL_ARG(c, 3));
+	return tcl_exec_2(c);
 }
 
 TCL_INLINE int tcl_fill_syscall_execveat_x_3(struct tcl_ctx *c)
@@ -122,96 +128,110 @@ TCL_INLINE int tcl_fill_syscall_execveat_x_3(struct tcl_ctx *c)
 	return tcl_exec_3(c);
 }
 
-/* Part 1 of a new task; the caller and the child each tell their own side. */
-TCL_INLINE int tcl_clone_1(struct tcl_ctx *c)
+/*
+ * What two tasks have in common tells how one was made of the other, where
+ * the call's own flags cannot be had.
+ */
+TCL_INLINE u32 tcl_shared_flags(struct task_struct *t, struct task_struct *other)
 {
+	u32 flags = 0;
+
+	if (F(t, pid) != F(t, tgid)) {
+		other = F(t, group_leader);
+		flags |= TCL_CLONE_FLAGS_THREAD | TCL_CLONE_FLAGS_SIGHAND;
+	}
+	if (F(t, mm) == F(other, mm))
+		flags |= TCL_CLONE_FLAGS_VM;
+	if (F(t, files) == F(other, files))
+		flags |= TCL_CLONE_FLAGS_FILES;
+	if (F(t, fs) == F(other, fs))
+		flags |= TCL_CLONE_FLAGS_FS;
+	return flags;
+}
+
+/*
+ * Part 1 of a new task; the caller and the child each tell their own side. It
+ * leaves the portable flags in c->addr for part 2, which all four calls share.
+ */
+TCL_INLINE int tcl_clone_1(struct tcl_ctx *c, u32 flags)
+{
+	struct task_struct *t = c->task;
+
+	if (TCL_RET(c) > 0 ? F(F(F(t, nsproxy), pid_ns_for_children), level) : tcl_pidns_level(t))
+		flags |= TCL_CLONE_FLAGS_CHILD_IN_PIDNS;
+	c->addr = flags;
 	tcl_put_s64(c, TCL_RET(c));
-	tcl_put_exe_args(c, F(c->task, mm));
+	tcl_put_exe_args(c, F(t, mm));
 	tcl_put_process(c);
 	return 0;
 }
 
-/* The flags of a call that was given raw CLONE_* bits. */
-TCL_INLINE u32 tcl_clone_flags(struct tcl_ctx *c, u64 raw)
-{
-	struct task_struct *t = c->task;
-	struct task_struct *parent;
-	u32 flags = 0;
-
-	if (c->origin == TCL_FROM_FORK) {
-		/* No call to look at: what the two tasks have in common tells. */
-		parent = (struct task_struct *)(unsigned long)TCL_ARG(c, 0);
-		if (F(t, pid) != F(t, tgid))
-			flags |= TCL_CLONE_FLAGS_THREAD | TCL_CLONE_FLAGS_SIGHAND | TCL_CLONE_FLAGS_VM;
-		if (F(t, files) == F(parent, files))
-			flags |= TCL_CLONE_FLAGS_FILES;
-	} else {
-		flags = tcl_conv_clone_flags(raw);
-	}
-	if (TCL_RET(c) > 0 ? F(F(F(t, nsproxy), pid_ns_for_children), level) : tcl_pidns_level(t))
-		flags |= TCL_CLONE_FLAGS_CHILD_IN_PIDNS;
-	return flags;
-}
-
 /* Part 2: cgroups, flags, user, group, ids in the task's own namespace. */
-TCL_INLINE int tcl_clone_2(struct tcl_ctx *c, u64 raw_flags)
+TCL_INLINE int tcl_clone_2(struct tcl_ctx *c)
 {
 	struct task_struct *t = c->task;
 	struct cred *cr = (struct cred *)F(t, cred);
 
 	tcl_put_cgroups(c, t);
-	tcl_put_u32(c, tcl_clone_flags(c, raw_flags));
+	tcl_put_u32(c, c->addr);
 	tcl_put_u32(c, F(cr, euid.val));
 	tcl_put_u32(c, F(cr, egid.val));
-	tcl_put_s64(c, tcl_pid_own(tcl_task_pid(t, PIDTYPE_PID)));
-	tcl_put_s64(c, tcl_pid_own(tcl_task_pid(t, PIDTYPE_TGID)));
+	tcl_put_s64(c, tcl_pid_own(t, tcl_task_pid(t, PIDTYPE_PID)));
+	tcl_put_s64(c, tcl_pid_own(t, tcl_task_pid(t, PIDTYPE_TGID)));
 	tcl_put_u64(c, tcl_pidns_start(t));
 	return 0;
 }
 
 TCL_INLINE int tcl_fill_syscall_clone_20_x_1(struct tcl_ctx *c)
 {
-	return tcl_clone_1(c);
+	if (c->origin == TCL_FROM_FORK)
+		return tcl_clone_1(c, tcl_shared_flags(c->task, (struct task_struct *)(unsigned long)TCL_ARG(c, 0)));
+	return tcl_clone_1(c, tcl_conv_clone_flags(TCL_ARG(c, 0)));
 }
 
 TCL_INLINE int tcl_fill_syscall_clone_20_x_2(struct tcl_ctx *c)
 {
-	return tcl_clone_2(c, TCL_ARG(c, 0));
+	return tcl_clone_2(c);
 }
 
 TCL_INLINE int tcl_fill_syscall_fork_20_x_1(struct tcl_ctx *c)
 {
-	return tcl_clone_1(c);
+	return tcl_clone_1(c, 0);
 }
 
 TCL_INLINE int tcl_fill_syscall_fork_20_x_2(struct tcl_ctx *c)
 {
-	return tcl_clone_2(c, 0);
+	return tcl_clone_2(c);
 }
 
 TCL_INLINE int tcl_fill_syscall_vfork_20_x_1(struct tcl_ctx *c)
 {
-	return tcl_clone_1(c);
+	return tcl_clone_1(c, TCL_CLONE_FLAGS_VFORK | TCL_CLONE_FLAGS_VM);
 }
 
 TCL_INLINE int tcl_fill_syscall_vfork_20_x_2(struct tcl_ctx *c)
 {
-	return tcl_clone_2(c, TCL_CLONE_VFORK | TCL_CLONE_VM);
+	return tcl_clone_2(c);
 }
 
+/*
+ * The flags are the first member of struct clone_args. By the time that the
+ * child gets here its parent may have put something else in that place.
+ */
 TCL_INLINE int tcl_fill_syscall_clone3_x_1(struct tcl_ctx *c)
-{
-	return tcl_clone_1(c);
-}
-
-/* The flags are the first member of struct clone_args. */
-TCL_INLINE int tcl_fill_syscall_clone3_x_2(struct tcl_ctx *c)
 {
 	u64 flags = 0;
 
+	if (!TCL_RET(c))
+		return tcl_clone_1(c, tcl_shared_flags(c->task, F(c->task, real_parent)));
 	if (tcl_uread(&flags, sizeof(flags), TCL_ARG(c, 0)))
 		flags = 0;
-	return tcl_clone_2(c, flags);
+	return tcl_clone_1(c, tcl_conv_clone_flags(flags));
+}
+
+TCL_INLINE int tcl_fill_syscall_clone3_x_2(struct tcl_ctx *c)
+{
+	return tcl_clone_2(c);
 }
 
 #endif

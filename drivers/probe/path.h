@@ -37,7 +37,8 @@ TCL_INLINE int tcl_put_path(struct tcl_ctx *c, struct file *f)
 	struct vfsmount *vm;
 	struct mount *m, *mup;
 	struct fs_struct *fs;
-	u64 at, len;
+	u64 at;
+	long n;
 	u32 i;
 
 	if (!f)
@@ -75,8 +76,8 @@ TCL_INLINE int tcl_put_path(struct tcl_ctx *c, struct file *f)
 	}
 	at = c->path_pos;
 	TCL_MASK(at, TCL_MAX_PATH - 1);
-	len = tcl_kstr(tcl_here(c), TCL_MAX_PATH, &c->path[at]);
-	return tcl_push(c, len);
+	n = tcl_kstr(tcl_here(c), TCL_MAX_PATH, &c->path[at]);
+	return tcl_push(c, n > 0 ? (u32)n : 0);
 }
 
 #endif

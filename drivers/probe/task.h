@@ -37,12 +37,19 @@ TCL_INLINE s32 tcl_pid_global(struct pid *p)
 	return F(p, numbers[0].nr);
 }
 
-/* Number of a pid in the task's own namespace. */
-TCL_INLINE s32 tcl_pid_own(struct pid *p)
+/*
+ * Number of a pid in the namespace of the task; 0 when it has none there, such
+ * as a group whose leader stayed outside (pid_nr_ns in kernel/pid.c).
+ */
+TCL_INLINE s32 tcl_pid_own(struct task_struct *t, struct pid *p)
 {
-	u32 level = F(p, level);
+	struct pid *self = F(t, thread_pid);
+	u32 level = F(self, level);
+	struct upid *there = &AT(p, numbers[0])[level];
 
-	return F(&AT(p, numbers[0])[level], nr);
+	if (level > F(p, level) || F(there, ns) != F(&AT(self, numbers[0])[level], ns))
+		return 0;
+	return F(there, nr);
 }
 
 TCL_INLINE u32 tcl_pidns_level(struct task_struct *t)

@@ -44,6 +44,7 @@ const volatile u32 tcl_wake_level;
 
 static const volatile u16 tcl_sc_of_nr[TCL_NR_TABLE] = TCL_SC_OF_NR;
 static const volatile u16 tcl_event_of_nr[TCL_NR_TABLE] = TCL_EVENT_OF_NR;
+static const volatile u8 tcl_class_of_sc[TCL_NR_TABLE] = TCL_CLASS_OF_SC;
 #if defined(__TARGET_ARCH_x86)
 /* Not static: the loader reads it to select 32-bit numbers. */
 const volatile s16 tcl_nr_of_ia32[TCL_IA32_TABLE] = TCL_NR_OF_IA32;
@@ -59,8 +60,8 @@ struct tcl_counters {
 	u64 drops_ring;
 	u64 drops_page;
 	u64 drops_scratch;
-	u64 drops_class[8]; /* scap.DropClass */
-	u64 no_slot[8];     /* by class; seen and dropped; on the first slot of a CPU */
+	u64 drops_class[TCL_NUM_CLASSES]; /* scap.DropClass */
+	u64 no_slot[TCL_NUM_CLASSES];     /* by class; seen and dropped; on the first slot of a CPU */
 };
 
 struct {
@@ -92,11 +93,13 @@ struct {
 } tcl_rings SEC(".maps");
 
 /*
- * Event code to program, one table per attach point. Follow-up parts of an
- * event are TCL_PART_STRIDE entries further on.
+ * Event code to program at the exit of calls. Behind the codes are the parts
+ * that long events go on with.
  */
-#define TCL_PART_STRIDE 512
-#define TCL_TAIL_SIZE	(TCL_PART_STRIDE * 3)
+#define TCL_TAIL_EXEC_2	 512
+#define TCL_TAIL_EXEC_3	 513
+#define TCL_TAIL_CLONE_2 514
+#define TCL_TAIL_SIZE	 515
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);

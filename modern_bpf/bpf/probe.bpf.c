@@ -78,7 +78,7 @@ int tcl_sys_exit(u64 *ctx)
 	if (tcl_is_self())
 		return 0;
 
-	c = tcl_claim(TCL_FROM_SYSCALL, type);
+	c = tcl_claim(TCL_FROM_SYSCALL, tcl_sc_of_nr[nr]);
 	if (!c)
 		return 0;
 	c->ts = now;
@@ -86,7 +86,6 @@ int tcl_sys_exit(u64 *ctx)
 	c->task = t;
 	c->ret = call.ret;
 	c->nr = nr;
-	c->sc = tcl_sc_of_nr[nr];
 	c->compat = call.compat;
 	tcl_load_args(c, &call, regs);
 	bpf_tail_call(ctx, &tcl_tail_exit, type);
@@ -108,43 +107,70 @@ int tcl_sys_exit(u64 *ctx)
 		return tcl_end_call(c, tcl_fill_##name(c));                                               \
 	}
 
-/* Part k of an event that goes on: if the next program is missing the event is dropped. */
-#define TCL_PART(name, code, n, k, next)                                                                  \
+/*
+ * An event in parts has a first one of its own; what follows is shared by its
+ * family. The event is dropped if the next part is missing.
+ */
+#define TCL_PROGRAM_LONG(name, code, n, next)                                                             \
 	SEC("tp_btf/sys_exit")                                                                            \
-	int x_##code##_##k(u64 *ctx)                                                                      \
+	int x_##code(u64 *ctx)                                                                            \
 	{                                                                                                 \
 		struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);                                           \
-		int err;                                                                                  \
 		if (!c)                                                                                   \
 			return 0;                                                                         \
-		if (k == 1)                                                                               \
-			tcl_begin(c, code, n);                                                            \
-		err = tcl_fill_##name##_##k(c);                                                           \
-		next(ctx, c, err, (code) + TCL_PART_STRIDE * k);                                          \
-		return 0;                                                                                 \
+		tcl_begin(c, code, n);                                                                    \
+		tcl_fill_##name##_1(c);                                                                   \
+		bpf_tail_call(ctx, &tcl_tail_exit, next);                                                 \
+		return tcl_end(c, TCL_DROP_SCRATCH);                                                      \
 	}
 
-#define TCL_LAST(ctx, c, err, index) tcl_end_call(c, err)
-#define TCL_GO_ON(ctx, c, err, index)                                                                     \
-	do {                                                                                              \
-		if (!err)                                                                                 \
-			bpf_tail_call(ctx, &tcl_tail_exit, index);                                        \
-		tcl_end(c, TCL_DROP_SCRATCH);                                                             \
-	} while (0)
-
-#define TCL_PROGRAM_2(name, code, n)                                                                      \
-	TCL_PART(name, code, n, 1, TCL_GO_ON)                                                             \
-	TCL_PART(name, code, n, 2, TCL_LAST)
-#define TCL_PROGRAM_3(name, code, n)                                                                      \
-	TCL_PART(name, code, n, 1, TCL_GO_ON)                                                             \
-	TCL_PART(name, code, n, 2, TCL_GO_ON)                                                             \
-	TCL_PART(name, code, n, 3, TCL_LAST)
+#define TCL_PROGRAM_2(name, code, n) TCL_PROGRAM_LONG(name, code, n, TCL_TAIL_CLONE_2)
+#define TCL_PROGRAM_3(name, code, n) TCL_PROGRAM_LONG(name, code, n, TCL_TAIL_EXEC_2)
 #define TCL_PROGRAM(name, code, n, parts) TCL_PROGRAM_##parts(name, code, n)
 
 TCL_EVENTS(TCL_PROGRAM)
 
+SEC("tp_btf/sys_exit")
+int tcl_exit_exec_2(u64 *ctx)
+{
+	struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);
+
+	if (!c)
+		return 0;
+	tcl_exec_2(c);
+	bpf_tail_call(ctx, &tcl_tail_exit, TCL_TAIL_EXEC_3);
+	return tcl_end(c, TCL_DROP_SCRATCH);
+}
+
+SEC("tp_btf/sys_exit")
+int tcl_exit_exec_3(u64 *ctx)
+{
+	struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);
+
+	if (!c)
+		return 0;
+	return tcl_end_call(c, tcl_exec_3(c));
+}
+
+SEC("tp_btf/sys_exit")
+int tcl_exit_clone_2(u64 *ctx)
+{
+	struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);
+
+	if (!c)
+		return 0;
+	return tcl_end_call(c, tcl_clone_2(c));
+}
+
+/*
+ * The verifier knows what the arguments of a tracepoint point to and then
+ * forbids arithmetic with them; read back from the slot they are numbers. This
+ * keeps the compiler from remembering what it has stored there.
+ */
+#define TCL_READ_BACK() asm volatile("" ::: "memory")
+
 /* Claims a slot for an event that has no system call. */
-TCL_INLINE struct tcl_ctx *tcl_claim_task(const u32 origin, const u32 type, u64 tp, struct task_struct *t)
+TCL_INLINE struct tcl_ctx *tcl_claim_task(const u32 origin, const u32 sc, u64 tp, struct task_struct *t)
 {
 	struct tcl_ctx *c;
 
@@ -152,7 +178,7 @@ TCL_INLINE struct tcl_ctx *tcl_claim_task(const u32 origin, const u32 type, u64 
 		return NULL;
 	if (tcl_control.self && tcl_control.self == (u32)F(t, tgid))
 		return NULL;
-	c = tcl_claim(origin, type);
+	c = tcl_claim(origin, sc);
 	if (!c)
 		return NULL;
 	c->ts = tcl_now();
@@ -167,25 +193,27 @@ TCL_INLINE struct tcl_ctx *tcl_claim_task(const u32 origin, const u32 type, u64 
 SEC("tp_btf/sched_process_exit")
 int tcl_proc_exit(u64 *ctx)
 {
-	struct tcl_ctx *c = tcl_claim_task(TCL_FROM_EXIT, PPME_PROCEXIT_1_E, TCL_TP_EXIT,
+	struct tcl_ctx *c = tcl_claim_task(TCL_FROM_EXIT, PPM_SC_SCHED_PROCESS_EXIT, TCL_TP_EXIT,
 					   (struct task_struct *)ctx[0]);
 
 	if (!c)
 		return 0;
+	TCL_READ_BACK();
 	tcl_begin(c, PPME_PROCEXIT_1_E, TCL_NPARAMS_PROCEXIT_1_E);
-	return tcl_end(c, tcl_fill_procexit_1_e(c));
+	return tcl_end_call(c, tcl_fill_procexit_1_e(c));
 }
 
 /* sched_process_exec(task, old pid, binprm) */
 SEC("tp_btf/sched_process_exec")
 int tcl_proc_exec(u64 *ctx)
 {
-	struct tcl_ctx *c = tcl_claim_task(TCL_FROM_EXEC, PPME_SYSCALL_EXECVE_19_X, TCL_TP_EXEC,
+	struct tcl_ctx *c = tcl_claim_task(TCL_FROM_EXEC, PPM_SC_EXECVE, TCL_TP_EXEC,
 					   (struct task_struct *)ctx[0]);
 
 	if (!c)
 		return 0;
 	c->args[0] = (u64)F((struct linux_binprm *)ctx[2], filename);
+	TCL_READ_BACK();
 	tcl_begin(c, PPME_SYSCALL_EXECVE_19_X, TCL_NPARAMS_SYSCALL_EXECVE_19_X);
 	tcl_fill_syscall_execve_19_x_1(c);
 	bpf_tail_call(ctx, &tcl_tail_exec, 0);
@@ -211,7 +239,7 @@ int tcl_proc_exec_3(u64 *ctx)
 
 	if (!c)
 		return 0;
-	return tcl_end(c, tcl_fill_syscall_execve_19_x_3(c));
+	return tcl_end_call(c, tcl_fill_syscall_execve_19_x_3(c));
 }
 
 /*
@@ -221,12 +249,13 @@ int tcl_proc_exec_3(u64 *ctx)
 SEC("tp_btf/sched_process_fork")
 int tcl_proc_fork(u64 *ctx)
 {
-	struct tcl_ctx *c = tcl_claim_task(TCL_FROM_FORK, PPME_SYSCALL_CLONE_20_X, TCL_TP_FORK,
+	struct tcl_ctx *c = tcl_claim_task(TCL_FROM_FORK, PPM_SC_CLONE, TCL_TP_FORK,
 					   (struct task_struct *)ctx[1]);
 
 	if (!c)
 		return 0;
 	c->args[0] = ctx[0];
+	TCL_READ_BACK();
 	tcl_begin(c, PPME_SYSCALL_CLONE_20_X, TCL_NPARAMS_SYSCALL_CLONE_20_X);
 	tcl_fill_syscall_clone_20_x_1(c);
 	bpf_tail_call(ctx, &tcl_tail_fork, 0);
@@ -240,5 +269,5 @@ int tcl_proc_fork_2(u64 *ctx)
 
 	if (!c)
 		return 0;
-	return tcl_end(c, tcl_fill_syscall_clone_20_x_2(c));
+	return tcl_end_call(c, tcl_fill_syscall_clone_20_x_2(c));
 }

@@ -21,55 +21,13 @@ TCL_INLINE u64 tcl_me(const u32 origin)
 	return bpf_get_current_pid_tgid() | (u64)origin << 28;
 }
 
-TCL_INLINE u32 tcl_drop_class(u32 type)
+TCL_INLINE u32 tcl_class(u32 sc)
 {
-	switch (type) {
-	case PPME_SYSCALL_CLONE_20_X:
-	case PPME_SYSCALL_CLONE3_X:
-	case PPME_SYSCALL_FORK_20_X:
-	case PPME_SYSCALL_VFORK_20_X:
-		return 1;
-	case PPME_SYSCALL_EXECVE_19_X:
-	case PPME_SYSCALL_EXECVEAT_X:
-		return 2;
-	case PPME_SOCKET_CONNECT_X:
-		return 3;
-	case PPME_SYSCALL_OPEN_X:
-	case PPME_SYSCALL_OPENAT_2_X:
-	case PPME_SYSCALL_OPENAT2_X:
-	case PPME_SYSCALL_CREAT_X:
-	case PPME_SYSCALL_OPEN_BY_HANDLE_AT_X:
-		return 4;
-	case PPME_SYSCALL_RENAME_X:
-	case PPME_SYSCALL_RENAMEAT_X:
-	case PPME_SYSCALL_RENAMEAT2_X:
-	case PPME_SYSCALL_UNLINK_2_X:
-	case PPME_SYSCALL_UNLINKAT_2_X:
-	case PPME_SYSCALL_MKDIR_2_X:
-	case PPME_SYSCALL_MKDIRAT_X:
-	case PPME_SYSCALL_RMDIR_2_X:
-	case PPME_SYSCALL_LINK_2_X:
-	case PPME_SYSCALL_LINKAT_2_X:
-	case PPME_SYSCALL_SYMLINK_X:
-	case PPME_SYSCALL_SYMLINKAT_X:
-	case PPME_SYSCALL_CHMOD_X:
-	case PPME_SYSCALL_FCHMOD_X:
-	case PPME_SYSCALL_FCHMODAT_X:
-	case PPME_SYSCALL_CHOWN_X:
-	case PPME_SYSCALL_LCHOWN_X:
-	case PPME_SYSCALL_FCHOWN_X:
-	case PPME_SYSCALL_FCHOWNAT_X:
-		return 5;
-	case PPME_SYSCALL_CLOSE_X:
-		return 6;
-	case PPME_PROCEXIT_1_E:
-		return 7;
-	}
-	return 0;
+	return tcl_class_of_sc[sc & (TCL_NR_TABLE - 1)] & (TCL_NUM_CLASSES - 1);
 }
 
-/* Takes a free slot of this CPU for an event of the given type and counts the event as seen. */
-TCL_INLINE struct tcl_ctx *tcl_claim(const u32 origin, u32 type)
+/* Takes a free slot of this CPU for an event of the given call and counts it as seen. */
+TCL_INLINE struct tcl_ctx *tcl_claim(const u32 origin, u32 sc)
 {
 	u32 base = bpf_get_smp_processor_id() * TCL_SLOTS;
 	struct tcl_counters *n;
@@ -87,6 +45,7 @@ TCL_INLINE struct tcl_ctx *tcl_claim(const u32 origin, u32 type)
 			c->owner = tcl_me(origin);
 			c->origin = origin;
 			c->slot = key;
+			c->sc = sc;
 			n = bpf_map_lookup_elem(&tcl_counts, &key);
 			if (n)
 				n->seen++;
@@ -96,7 +55,7 @@ TCL_INLINE struct tcl_ctx *tcl_claim(const u32 origin, u32 type)
 	}
 	n = bpf_map_lookup_elem(&tcl_counts, &base);
 	if (n)
-		__sync_fetch_and_add(&n->no_slot[tcl_drop_class(type) & 7], 1);
+		__sync_fetch_and_add(&n->no_slot[tcl_class(sc)], 1);
 	return NULL;
 }
 
@@ -171,7 +130,7 @@ TCL_INLINE int tcl_end(struct tcl_ctx *c, int err)
 		else
 			n->drops_scratch++;
 		if (err)
-			n->drops_class[tcl_drop_class(c->type) & 7]++;
+			n->drops_class[tcl_class(c->sc)]++;
 	}
 	tcl_release(c);
 	return 0;
