@@ -13,24 +13,24 @@ struct bpf_map_def {
 
 /* One scratch state per CPU, claimed by the program on the tracepoint. */
 struct bpf_map_def SEC("maps") tcl_scratch = {
-	.type = BPF_MAP_TYPE_ARRAY,
-	.key_size = sizeof(u32),
-	.value_size = sizeof(struct tcl_ctx),
-	.max_entries = 1, /* CPUs: set by the loader */
+    .type = BPF_MAP_TYPE_ARRAY,
+    .key_size = sizeof(u32),
+    .value_size = sizeof(struct tcl_ctx),
+    .max_entries = 1, /* CPUs: set by the loader */
 };
 
 struct bpf_map_def SEC("maps") tcl_tail = {
-	.type = BPF_MAP_TYPE_PROG_ARRAY,
-	.key_size = sizeof(u32),
-	.value_size = sizeof(u32),
-	.max_entries = 3 * 512,
+    .type = BPF_MAP_TYPE_PROG_ARRAY,
+    .key_size = sizeof(u32),
+    .value_size = sizeof(u32),
+    .max_entries = 3 * 512,
 };
 
 struct bpf_map_def SEC("maps") tcl_perf = {
-	.type = BPF_MAP_TYPE_PERF_EVENT_ARRAY,
-	.key_size = sizeof(u32),
-	.value_size = sizeof(u32),
-	.max_entries = 0, /* CPUs: set by the loader */
+    .type = BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+    .key_size = sizeof(u32),
+    .value_size = sizeof(u32),
+    .max_entries = 0, /* CPUs: set by the loader */
 };
 
 TCL_INLINE struct tcl_ctx *tcl_mine(void)
@@ -53,29 +53,29 @@ TCL_INLINE int tcl_end(void *ctx, struct tcl_ctx *c, int err)
 	return 0;
 }
 
-#define TCL_PART(name, code, n, k, fill, last)                                                            \
-	SEC("raw_tracepoint/" #name #k)                                                                   \
-	int x_##name##k(void *ctx)                                                                        \
-	{                                                                                                 \
-		struct tcl_ctx *c = tcl_mine();                                                           \
-		int err;                                                                                  \
-		if (!c)                                                                                   \
-			return 0;                                                                         \
-		if (k < 2)                                                                                \
-			tcl_begin(c, code, n);                                                            \
-		err = fill(c);                                                                            \
-		if (!last)                                                                                \
-			bpf_tail_call(ctx, &tcl_tail, (code) + 512 * (k));                                \
-		return tcl_end(ctx, c, err);                                                              \
+#define TCL_PART(name, code, n, k, fill, last)                                                               \
+	SEC("raw_tracepoint/" #name #k)                                                                      \
+	int x_##name##k(void *ctx)                                                                           \
+	{                                                                                                    \
+		struct tcl_ctx *c = tcl_mine();                                                              \
+		int err;                                                                                     \
+		if (!c)                                                                                      \
+			return 0;                                                                            \
+		if (k < 2)                                                                                   \
+			tcl_begin(c, code, n);                                                               \
+		err = fill(c);                                                                               \
+		if (!last)                                                                                   \
+			bpf_tail_call(ctx, &tcl_tail, (code) + 512 * (k));                                   \
+		return tcl_end(ctx, c, err);                                                                 \
 	}
 
 #define TCL_PROGRAM_1(name, code, n) TCL_PART(name, code, n, 0, tcl_fill_##name, 1)
-#define TCL_PROGRAM_2(name, code, n)                                                                      \
-	TCL_PART(name, code, n, 1, tcl_fill_##name##_1, 0)                                                \
+#define TCL_PROGRAM_2(name, code, n)                                                                         \
+	TCL_PART(name, code, n, 1, tcl_fill_##name##_1, 0)                                                   \
 	TCL_PART(name, code, n, 2, tcl_fill_##name##_2, 1)
-#define TCL_PROGRAM_3(name, code, n)                                                                      \
-	TCL_PART(name, code, n, 1, tcl_fill_##name##_1, 0)                                                \
-	TCL_PART(name, code, n, 2, tcl_fill_##name##_2, 0)                                                \
+#define TCL_PROGRAM_3(name, code, n)                                                                         \
+	TCL_PART(name, code, n, 1, tcl_fill_##name##_1, 0)                                                   \
+	TCL_PART(name, code, n, 2, tcl_fill_##name##_2, 0)                                                   \
 	TCL_PART(name, code, n, 3, tcl_fill_##name##_3, 1)
 #define TCL_PROGRAM(name, code, n, parts) TCL_PROGRAM_##parts(name, code, n)
 

@@ -51,13 +51,13 @@ TCL_INLINE void tcl_raw_kernfs_path(struct tcl_ctx *c)
 }
 
 /* One "name=path" string; name is a constant with its '='. */
-#define tcl_raw_subsys(c, t, name, id)                                                                    \
-	do {                                                                                              \
-		static const char name_[] = name;                                                         \
-		u32 k_;                                                                                   \
-		for (k_ = 0; k_ < sizeof(name_) - 1; k_++)                                                \
-			tcl_raw_u8(c, name_[k_]);                                                         \
-		tcl_raw_cgroup(c, t, TCL_ENUM(enum cgroup_subsys_id, id));                                \
+#define tcl_raw_subsys(c, t, name, id)                                                                       \
+	do {                                                                                                 \
+		static const char name_[] = name;                                                            \
+		u32 k_;                                                                                      \
+		for (k_ = 0; k_ < sizeof(name_) - 1; k_++)                                                   \
+			tcl_raw_u8(c, name_[k_]);                                                            \
+		tcl_raw_cgroup(c, t, TCL_ENUM(enum cgroup_subsys_id, id));                                   \
 	} while (0)
 
 TCL_INLINE void tcl_raw_cgroup(struct tcl_ctx *c, struct task_struct *t, u64 id)

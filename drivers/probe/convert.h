@@ -15,8 +15,8 @@
  * The bit to of the result if the bit from is set. Both are single bits and
  * constants, so this is a shift and a mask: no branch for the verifier to follow.
  */
-#define TCL_BIT(v, from, to)                                                                              \
-	((u32)((from) >= (to) ? ((u32)(v) & (from)) / ((from) / (to) ? (from) / (to) : 1)                 \
+#define TCL_BIT(v, from, to)                                                                                 \
+	((u32)((from) >= (to) ? ((u32)(v) & (from)) / ((from) / (to) ? (from) / (to) : 1)                    \
 			      : ((u32)(v) & (from)) * ((to) / (from))))
 
 /* asm-generic/fcntl.h; arm64 has four of its own */
@@ -78,7 +78,7 @@ TCL_INLINE u32 tcl_conv_resolve_flags(u64 v)
 	f |= TCL_BIT(v, 0x02u, TCL_OPENAT2_FLAGS_NO_MAGICLINKS);
 	f |= TCL_BIT(v, 0x04u, TCL_OPENAT2_FLAGS_NO_SYMLINKS);
 	f |= TCL_BIT(v, 0x01u, TCL_OPENAT2_FLAGS_NO_XDEV);
-	f |= v & 0x20;               /* CACHED */
+	f |= v & 0x20; /* CACHED */
 	return f;
 }
 

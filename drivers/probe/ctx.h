@@ -12,7 +12,7 @@
 #define TCL_CTX_H
 
 /* Event header on the wire: ts u64, tid u64, len u32, type u16, nparams u32. */
-#define TCL_HDR_LEN 26
+#define TCL_HDR_LEN    26
 #define TCL_MAX_PARAMS 32
 
 /*
@@ -20,8 +20,8 @@
  * in the buffer without a branch; an event that grew beyond the first half is
  * dropped as too large when it is finished.
  */
-#define TCL_POS_MASK 0x7fff
-#define TCL_BUF_SIZE 0x10000
+#define TCL_POS_MASK  0x7fff
+#define TCL_BUF_SIZE  0x10000
 #define TCL_MAX_EVENT 0x8000
 
 /* Limits of the reference for single parameters, terminating NUL included. */
@@ -59,8 +59,8 @@ struct tcl_ctx {
 	s64 ret;
 	u64 args[6]; /* widened to 64 bits for 32-bit callers */
 	struct task_struct *task;
-	u32 nr;      /* native 64-bit number */
-	u32 compat;  /* the caller is a 32-bit task: its pointers and structures are */
+	u32 nr;	    /* native 64-bit number */
+	u32 compat; /* the caller is a 32-bit task: its pointers and structures are */
 	u16 sc;
 	u16 type;
 	u32 nparams;
@@ -68,7 +68,7 @@ struct tcl_ctx {
 
 	/* Of the output buffer. */
 	u32 pos;  /* next byte */
-	u32 np;   /* next parameter */
+	u32 np;	  /* next parameter */
 	u32 mark; /* start of the composite parameter that is being written */
 
 	/* Of fillers; each part may use them all unless it says otherwise. */

@@ -7,8 +7,8 @@
 
 #include "put.h"
 
-#define TCL_S_IFMT	0170000
-#define TCL_S_IFSOCK	0140000
+#define TCL_S_IFMT	  0170000
+#define TCL_S_IFSOCK	  0140000
 #define TCL_OVERLAY_MAGIC 0x794c7630
 #define TCL_SOCKFS_MAGIC  0x534f434b
 #define TCL_FMODE_CREATED 0x100000

@@ -185,7 +185,8 @@ TCL_INLINE int tcl_clone_2(struct tcl_ctx *c)
 TCL_INLINE int tcl_fill_syscall_clone_20_x_1(struct tcl_ctx *c)
 {
 	if (c->origin == TCL_FROM_FORK)
-		return tcl_clone_1(c, tcl_shared_flags(c->task, (struct task_struct *)(unsigned long)TCL_ARG(c, 0)));
+		return tcl_clone_1(
+		    c, tcl_shared_flags(c->task, (struct task_struct *)(unsigned long)TCL_ARG(c, 0)));
 	return tcl_clone_1(c, tcl_conv_clone_flags(TCL_ARG(c, 0)));
 }
 

@@ -42,7 +42,8 @@ TCL_INLINE s64 tcl_reaper(struct tcl_ctx *c, struct task_struct *t)
 		sig = F(group, signal);
 		head = AT(sig, thread_head);
 		if (c->node && c->node != head) {
-			th = (struct task_struct *)((u8 *)c->node - TCL_OFFSETOF(struct task_struct, thread_node));
+			th = (struct task_struct *)((u8 *)c->node -
+						    TCL_OFFSETOF(struct task_struct, thread_node));
 			if (!(F(th, flags) & TCL_PF_EXITING))
 				return F(th, pid);
 			c->node = F((struct list_head *)c->node, next);

@@ -94,8 +94,9 @@ TCL_INLINE int tcl_fill_socket_socketpair_x(struct tcl_ctx *c)
 	tcl_put_s64(c, fds[0]);
 	tcl_put_s64(c, fds[1]);
 	tcl_put_u64(c, (u64)(unsigned long)sk);
-	tcl_put_u64(c, F(sk, __sk_common.skc_family) == TCL_AF_UNIX ?
-			       (u64)(unsigned long)F((struct unix_sock *)sk, peer) : 0);
+	tcl_put_u64(c, F(sk, __sk_common.skc_family) == TCL_AF_UNIX
+			   ? (u64)(unsigned long)F((struct unix_sock *)sk, peer)
+			   : 0);
 	tcl_put_u32(c, tcl_conv_socket_family(TCL_ARG(c, 0)));
 	tcl_put_u32(c, TCL_ARG(c, 1));
 	tcl_put_u32(c, TCL_ARG(c, 2));

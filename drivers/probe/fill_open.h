@@ -116,8 +116,9 @@ TCL_INLINE int tcl_fill_syscall_creat_x(struct tcl_ctx *c)
 	tcl_put_ustr(c, TCL_ARG(c, 0));
 	tcl_put_u32(c, tcl_conv_mode(TCL_ARG(c, 1)));
 	tcl_put_dev_ino(c, f);
-	tcl_put_u16(c, layer == TCL_LAYER_UPPER ? TCL_CREAT_FLAGS_FD_UPPER_LAYER_CREAT :
-		       layer == TCL_LAYER_LOWER ? TCL_CREAT_FLAGS_FD_LOWER_LAYER_CREAT : 0);
+	tcl_put_u16(c, layer == TCL_LAYER_UPPER	  ? TCL_CREAT_FLAGS_FD_UPPER_LAYER_CREAT
+		       : layer == TCL_LAYER_LOWER ? TCL_CREAT_FLAGS_FD_LOWER_LAYER_CREAT
+						  : 0);
 	return 0;
 }
 

@@ -30,16 +30,16 @@ TCL_INLINE int tcl_push(struct tcl_ctx *c, u32 len)
 	return 0;
 }
 
-#define TCL_DEFINE_PUT(name, type)                                                                        \
-	TCL_INLINE int tcl_put_##name(struct tcl_ctx *c, u64 v)                                           \
-	{                                                                                                 \
-		TCL_STORE(type, tcl_here(c), (type)v);                                                    \
-		return tcl_push(c, sizeof(type));                                                         \
-	}                                                                                                 \
-	TCL_INLINE void tcl_raw_##name(struct tcl_ctx *c, u64 v)                                          \
-	{                                                                                                 \
-		TCL_STORE(type, tcl_here(c), (type)v);                                                    \
-		c->pos += sizeof(type);                                                                   \
+#define TCL_DEFINE_PUT(name, type)                                                                           \
+	TCL_INLINE int tcl_put_##name(struct tcl_ctx *c, u64 v)                                              \
+	{                                                                                                    \
+		TCL_STORE(type, tcl_here(c), (type)v);                                                       \
+		return tcl_push(c, sizeof(type));                                                            \
+	}                                                                                                    \
+	TCL_INLINE void tcl_raw_##name(struct tcl_ctx *c, u64 v)                                             \
+	{                                                                                                    \
+		TCL_STORE(type, tcl_here(c), (type)v);                                                       \
+		c->pos += sizeof(type);                                                                      \
 	}
 
 TCL_DEFINE_PUT(u8, u8)

@@ -12,7 +12,7 @@
 #define TCL_AF_INET   2
 #define TCL_AF_INET6  10
 
-#define TCL_SOCKADDR_MAX 128
+#define TCL_SOCKADDR_MAX  128
 #define TCL_UNIX_PATH_MAX 109 /* 108 bytes and a NUL */
 #define TCL_OFF_UNIX_PATH 2
 
@@ -28,8 +28,7 @@ TCL_INLINE struct sock *tcl_fd_sock(struct tcl_ctx *c, s32 fd)
 	struct inode *in = F(f, f_inode);
 	struct socket *s;
 
-	if (!f || (F(in, i_mode) & TCL_S_IFMT) != TCL_S_IFSOCK ||
-	    F(F(in, i_sb), s_magic) != TCL_SOCKFS_MAGIC)
+	if (!f || (F(in, i_mode) & TCL_S_IFMT) != TCL_S_IFSOCK || F(F(in, i_sb), s_magic) != TCL_SOCKFS_MAGIC)
 		return NULL;
 	s = F(f, private_data);
 	return F(s, sk);

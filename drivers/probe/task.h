@@ -8,17 +8,12 @@
 #include "file.h"
 #include "gen/flags.h"
 
-#define TCL_PF_EXITING 0x4
-#define TCL_PF_KTHREAD 0x200000
+#define TCL_PF_EXITING	  0x4
+#define TCL_PF_KTHREAD	  0x200000
 #define TCL_RLIMIT_NOFILE 7
-#define TCL_PAGE_KB 4
+#define TCL_PAGE_KB	  4
 
 #define TCL_CAP_DAC_OVERRIDE 1
-
-
-
-
-
 
 #define TCL_SB_RDONLY	 1
 #define TCL_MNT_READONLY 0x40

@@ -10,26 +10,26 @@
 #include "probe.h"
 #include "fillers.h"
 
-#define TCL_RUN_1(name, code, n)                                                                          \
-	case code:                                                                                        \
-		tcl_begin(c, code, n);                                                                    \
-		err = tcl_fill_##name(c);                                                                 \
+#define TCL_RUN_1(name, code, n)                                                                             \
+	case code:                                                                                           \
+		tcl_begin(c, code, n);                                                                       \
+		err = tcl_fill_##name(c);                                                                    \
 		break;
-#define TCL_RUN_2(name, code, n)                                                                          \
-	case code:                                                                                        \
-		tcl_begin(c, code, n);                                                                    \
-		err = tcl_fill_##name##_1(c);                                                             \
-		if (!err)                                                                                 \
-			err = tcl_fill_##name##_2(c);                                                     \
+#define TCL_RUN_2(name, code, n)                                                                             \
+	case code:                                                                                           \
+		tcl_begin(c, code, n);                                                                       \
+		err = tcl_fill_##name##_1(c);                                                                \
+		if (!err)                                                                                    \
+			err = tcl_fill_##name##_2(c);                                                        \
 		break;
-#define TCL_RUN_3(name, code, n)                                                                          \
-	case code:                                                                                        \
-		tcl_begin(c, code, n);                                                                    \
-		err = tcl_fill_##name##_1(c);                                                             \
-		if (!err)                                                                                 \
-			err = tcl_fill_##name##_2(c);                                                     \
-		if (!err)                                                                                 \
-			err = tcl_fill_##name##_3(c);                                                     \
+#define TCL_RUN_3(name, code, n)                                                                             \
+	case code:                                                                                           \
+		tcl_begin(c, code, n);                                                                       \
+		err = tcl_fill_##name##_1(c);                                                                \
+		if (!err)                                                                                    \
+			err = tcl_fill_##name##_2(c);                                                        \
+		if (!err)                                                                                    \
+			err = tcl_fill_##name##_3(c);                                                        \
 		break;
 #define TCL_RUN(name, code, n, parts) TCL_RUN_##parts(name, code, n)
 
@@ -38,8 +38,8 @@ int tcl_fill(struct tcl_ctx *c, u16 type)
 	int err = 0;
 
 	switch (type) {
-	TCL_EVENTS(TCL_RUN)
-	TCL_TRACEPOINT_EVENTS(TCL_RUN)
+		TCL_EVENTS(TCL_RUN)
+		TCL_TRACEPOINT_EVENTS(TCL_RUN)
 	default:
 		tcl_begin(c, PPME_GENERIC_X, TCL_NPARAMS_GENERIC_X);
 		err = tcl_fill_generic_x(c);

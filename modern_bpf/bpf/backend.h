@@ -8,7 +8,7 @@
 #include "core.h"
 #include "helpers.h"
 
-#define TCL_INLINE static __attribute__((always_inline)) inline
+#define TCL_INLINE	  static __attribute__((always_inline)) inline
 #define TCL_LITTLE_ENDIAN 1
 
 /* Values of BPF_FIELD_* and friends: the kinds of CO-RE relocations. */
@@ -26,45 +26,45 @@ enum {
  * preserved accesses. The comma takes const off the type of the field. A read
  * that faults gives zeroes.
  */
-#define F(p, field)                                                                                       \
-	({                                                                                                \
-		__typeof__(p) tcl_p_ = (p);                                                               \
-		__typeof__(((void)0, tcl_p_->field)) tcl_v_;                                              \
-		bpf_probe_read_kernel(&tcl_v_, sizeof(tcl_v_),                                            \
-				      __builtin_preserve_access_index(&tcl_p_->field));                   \
-		tcl_v_;                                                                                   \
+#define F(p, field)                                                                                          \
+	({                                                                                                   \
+		__typeof__(p) tcl_p_ = (p);                                                                  \
+		__typeof__(((void)0, tcl_p_->field)) tcl_v_;                                                 \
+		bpf_probe_read_kernel(&tcl_v_, sizeof(tcl_v_),                                               \
+				      __builtin_preserve_access_index(&tcl_p_->field));                      \
+		tcl_v_;                                                                                      \
 	})
 
-#define AT(p, field)                                                                                      \
-	({                                                                                                \
-		__typeof__(p) tcl_p_ = (p);                                                               \
-		(__typeof__(&tcl_p_->field))__builtin_preserve_access_index(&tcl_p_->field);              \
+#define AT(p, field)                                                                                         \
+	({                                                                                                   \
+		__typeof__(p) tcl_p_ = (p);                                                                  \
+		(__typeof__(&tcl_p_->field))__builtin_preserve_access_index(&tcl_p_->field);                 \
 	})
 
 /* A bit field of up to eight bytes of storage. */
-#define FBITS(p, field)                                                                                   \
-	({                                                                                                \
-		__typeof__(p) tcl_p_ = (p);                                                               \
-		u64 tcl_v_ = 0;                                                                           \
-		bpf_probe_read_kernel(&tcl_v_, __builtin_preserve_field_info(tcl_p_->field, TCL_CORE_BYTE_SIZE), \
-				      (u8 *)tcl_p_ +                                                      \
-					      __builtin_preserve_field_info(tcl_p_->field, TCL_CORE_BYTE_OFFSET)); \
-		tcl_v_ <<= __builtin_preserve_field_info(tcl_p_->field, TCL_CORE_LSHIFT);                 \
-		tcl_v_ >> __builtin_preserve_field_info(tcl_p_->field, TCL_CORE_RSHIFT);                  \
+#define FBITS(p, field)                                                                                      \
+	({                                                                                                   \
+		__typeof__(p) tcl_p_ = (p);                                                                  \
+		u64 tcl_v_ = 0;                                                                              \
+		bpf_probe_read_kernel(                                                                       \
+		    &tcl_v_, __builtin_preserve_field_info(tcl_p_->field, TCL_CORE_BYTE_SIZE),               \
+		    (u8 *)tcl_p_ + __builtin_preserve_field_info(tcl_p_->field, TCL_CORE_BYTE_OFFSET));      \
+		tcl_v_ <<= __builtin_preserve_field_info(tcl_p_->field, TCL_CORE_LSHIFT);                    \
+		tcl_v_ >> __builtin_preserve_field_info(tcl_p_->field, TCL_CORE_RSHIFT);                     \
 	})
 
-#define RD(type, addr)                                                                                    \
-	({                                                                                                \
-		type tcl_v_;                                                                              \
-		bpf_probe_read_kernel(&tcl_v_, sizeof(tcl_v_), (const void *)(addr));                     \
-		tcl_v_;                                                                                   \
+#define RD(type, addr)                                                                                       \
+	({                                                                                                   \
+		type tcl_v_;                                                                                 \
+		bpf_probe_read_kernel(&tcl_v_, sizeof(tcl_v_), (const void *)(addr));                        \
+		tcl_v_;                                                                                      \
 	})
 
 #define TCL_HAS(type, field) __builtin_preserve_field_info(((type *)0)->field, TCL_CORE_EXISTS)
 /* Type and enumeration relocations (LLVM's numbers: type size 1, enum value 1). */
 #define TCL_OFFSETOF(type, field) __builtin_preserve_field_info(((type *)0)->field, TCL_CORE_BYTE_OFFSET)
-#define TCL_SIZEOF(type)     __builtin_preserve_type_info(*(type *)0, 1)
-#define TCL_ENUM(type, value) __builtin_preserve_enum_value(*(type *)value, 1)
+#define TCL_SIZEOF(type)	  __builtin_preserve_type_info(*(type *)0, 1)
+#define TCL_ENUM(type, value)	  __builtin_preserve_enum_value(*(type *)value, 1)
 
 /* x &= mask where the compiler can neither drop nor move it (for the verifier). */
 #define TCL_MASK(x, mask) asm volatile("%0 &= %1" : "+r"(x) : "i"(mask))
@@ -96,20 +96,20 @@ TCL_INLINE struct kernfs_node *tcl_kn_parent(struct kernfs_node *kn)
 }
 
 /* Pages of one kind (MM_FILEPAGES 0, MM_ANONPAGES 1, MM_SWAPENTS 2, MM_SHMEMPAGES 3). */
-#define tcl_rss(mm, kind)                                                                                 \
-	(TCL_HAS(struct mm_struct___old, rss_stat.count)                                                  \
-		 ? F((struct mm_struct___old *)(mm), rss_stat.count[kind].counter)                        \
-		 : F(mm, rss_stat[kind].count))
+#define tcl_rss(mm, kind)                                                                                    \
+	(TCL_HAS(struct mm_struct___old, rss_stat.count)                                                     \
+	     ? F((struct mm_struct___old *)(mm), rss_stat.count[kind].counter)                               \
+	     : F(mm, rss_stat[kind].count))
 
-#define tcl_caps(cr, set)                                                                                 \
-	({                                                                                                \
-		u64 tcl_w_;                                                                               \
-		if (TCL_HAS(struct cred___old, set.cap[0]))                                               \
-			tcl_w_ = F((struct cred___old *)(cr), set.cap[0]) |                               \
-				 (u64)F((struct cred___old *)(cr), set.cap[1]) << 32;                     \
-		else                                                                                      \
-			tcl_w_ = F(cr, set.val);                                                          \
-		tcl_w_;                                                                                   \
+#define tcl_caps(cr, set)                                                                                    \
+	({                                                                                                   \
+		u64 tcl_w_;                                                                                  \
+		if (TCL_HAS(struct cred___old, set.cap[0]))                                                  \
+			tcl_w_ = F((struct cred___old *)(cr), set.cap[0]) |                                  \
+				 (u64)F((struct cred___old *)(cr), set.cap[1]) << 32;                        \
+		else                                                                                         \
+			tcl_w_ = F(cr, set.val);                                                             \
+		tcl_w_;                                                                                      \
 	})
 
 /* From 6.13 on, the highest bit of ctime says that somebody has asked for it. */

@@ -8,7 +8,7 @@
 #include "maps.h"
 
 struct tcl_call {
-	u64 nr;       /* in: as in the registers; out: native 64-bit number */
+	u64 nr; /* in: as in the registers; out: native 64-bit number */
 	s64 ret;
 	u32 compat;   /* a 32-bit call */
 	u32 unpacked; /* args are in here, not in registers (socketcall) */
@@ -33,8 +33,8 @@ TCL_INLINE u64 tcl_raw_nr(struct pt_regs *regs)
 TCL_INLINE u64 tcl_x32_nr(u64 nr)
 {
 	static const volatile u16 from_512[36] = {
-		13, 15, 16, 19, 20, 45, 46, 47, 59, 101, 127, 128, 129, 131, 222, 244, 246, 247,
-		273, 274, 278, 279, 295, 296, 297, 299, 307, 310, 311, 54, 55, 206, 209, 322, 327, 328,
+	    13,	 15,  16,  19,	20,  45,  46,  47,  59,	 101, 127, 128, 129, 131, 222, 244, 246, 247,
+	    273, 274, 278, 279, 295, 296, 297, 299, 307, 310, 311, 54,	55,  206, 209, 322, 327, 328,
 	};
 
 	if (nr >> 32 || !(nr & TCL_X32_BIT))
@@ -49,7 +49,7 @@ TCL_INLINE u64 tcl_x32_nr(u64 nr)
 TCL_INLINE s32 tcl_socketcall_nr(u32 call)
 {
 	static const volatile s16 nr[21] = {
-		-1, 41, 49, 42, 50, 43, 51, 52, 53, 44, 45, 44, 45, 48, 54, 55, 46, 47, 288, 299, 307,
+	    -1, 41, 49, 42, 50, 43, 51, 52, 53, 44, 45, 44, 45, 48, 54, 55, 46, 47, 288, 299, 307,
 	};
 
 	return call < 21 ? nr[call] : -1;

@@ -9,7 +9,7 @@
 
 #define SEC(name) __attribute__((section(name), used))
 
-#define __uint(name, val)  int (*name)[val]
+#define __uint(name, val)  int(*name)[val]
 #define __type(name, val)  typeof(val) *name
 #define __array(name, val) typeof(val) *name[]
 

@@ -22,7 +22,7 @@
 struct tcl_plane {
 	u64 native[TCL_WORDS]; /* by 64-bit number */
 	u64 ia32[TCL_WORDS];   /* by the number that a 32-bit caller uses */
-	u64 tp;                /* kernel tracepoints */
+	u64 tp;		       /* kernel tracepoints */
 };
 
 /*
@@ -61,7 +61,7 @@ struct tcl_counters {
 	u64 drops_page;
 	u64 drops_scratch;
 	u64 drops_class[TCL_NUM_CLASSES]; /* scap.DropClass */
-	u64 no_slot[TCL_NUM_CLASSES];     /* by class; seen and dropped; on the first slot of a CPU */
+	u64 no_slot[TCL_NUM_CLASSES];	  /* by class; seen and dropped; on the first slot of a CPU */
 };
 
 struct {

@@ -1,4 +1,4 @@
-//go:build ignore
+// go:build ignore
 
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
@@ -96,36 +96,36 @@ int tcl_sys_exit(u64 *ctx)
 }
 
 /* One program per event, or per part of a long one. */
-#define TCL_PROGRAM_1(name, code, n)                                                                      \
-	SEC("tp_btf/sys_exit")                                                                            \
-	int x_##code(u64 *ctx)                                                                            \
-	{                                                                                                 \
-		struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);                                           \
-		if (!c)                                                                                   \
-			return 0;                                                                         \
-		tcl_begin(c, code, n);                                                                    \
-		return tcl_end_call(c, tcl_fill_##name(c));                                               \
+#define TCL_PROGRAM_1(name, code, n)                                                                         \
+	SEC("tp_btf/sys_exit")                                                                               \
+	int x_##code(u64 *ctx)                                                                               \
+	{                                                                                                    \
+		struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);                                              \
+		if (!c)                                                                                      \
+			return 0;                                                                            \
+		tcl_begin(c, code, n);                                                                       \
+		return tcl_end_call(c, tcl_fill_##name(c));                                                  \
 	}
 
 /*
  * An event in parts has a first one of its own; what follows is shared by its
  * family. The event is dropped if the next part is missing.
  */
-#define TCL_PROGRAM_LONG(name, code, n, next)                                                             \
-	SEC("tp_btf/sys_exit")                                                                            \
-	int x_##code(u64 *ctx)                                                                            \
-	{                                                                                                 \
-		struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);                                           \
-		if (!c)                                                                                   \
-			return 0;                                                                         \
-		tcl_begin(c, code, n);                                                                    \
-		tcl_fill_##name##_1(c);                                                                   \
-		bpf_tail_call(ctx, &tcl_tail_exit, next);                                                 \
-		return tcl_end(c, TCL_DROP_SCRATCH);                                                      \
+#define TCL_PROGRAM_LONG(name, code, n, next)                                                                \
+	SEC("tp_btf/sys_exit")                                                                               \
+	int x_##code(u64 *ctx)                                                                               \
+	{                                                                                                    \
+		struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);                                              \
+		if (!c)                                                                                      \
+			return 0;                                                                            \
+		tcl_begin(c, code, n);                                                                       \
+		tcl_fill_##name##_1(c);                                                                      \
+		bpf_tail_call(ctx, &tcl_tail_exit, next);                                                    \
+		return tcl_end(c, TCL_DROP_SCRATCH);                                                         \
 	}
 
-#define TCL_PROGRAM_2(name, code, n) TCL_PROGRAM_LONG(name, code, n, TCL_TAIL_CLONE_2)
-#define TCL_PROGRAM_3(name, code, n) TCL_PROGRAM_LONG(name, code, n, TCL_TAIL_EXEC_2)
+#define TCL_PROGRAM_2(name, code, n)	  TCL_PROGRAM_LONG(name, code, n, TCL_TAIL_CLONE_2)
+#define TCL_PROGRAM_3(name, code, n)	  TCL_PROGRAM_LONG(name, code, n, TCL_TAIL_EXEC_2)
 #define TCL_PROGRAM(name, code, n, parts) TCL_PROGRAM_##parts(name, code, n)
 
 TCL_EVENTS(TCL_PROGRAM)
@@ -207,8 +207,8 @@ int tcl_proc_exit(u64 *ctx)
 SEC("tp_btf/sched_process_exec")
 int tcl_proc_exec(u64 *ctx)
 {
-	struct tcl_ctx *c = tcl_claim_task(TCL_FROM_EXEC, PPM_SC_EXECVE, TCL_TP_EXEC,
-					   (struct task_struct *)ctx[0]);
+	struct tcl_ctx *c =
+	    tcl_claim_task(TCL_FROM_EXEC, PPM_SC_EXECVE, TCL_TP_EXEC, (struct task_struct *)ctx[0]);
 
 	if (!c)
 		return 0;
@@ -249,8 +249,8 @@ int tcl_proc_exec_3(u64 *ctx)
 SEC("tp_btf/sched_process_fork")
 int tcl_proc_fork(u64 *ctx)
 {
-	struct tcl_ctx *c = tcl_claim_task(TCL_FROM_FORK, PPM_SC_CLONE, TCL_TP_FORK,
-					   (struct task_struct *)ctx[1]);
+	struct tcl_ctx *c =
+	    tcl_claim_task(TCL_FROM_FORK, PPM_SC_CLONE, TCL_TP_FORK, (struct task_struct *)ctx[1]);
 
 	if (!c)
 		return 0;

@@ -67,7 +67,10 @@ static long int80(long nr, long a, long b, long c)
 {
 	long ret;
 
-	asm volatile("int $0x80" : "=a"(ret) : "a"(nr), "b"(a), "c"(b), "d"(c) : "memory", "r8", "r9", "r10", "r11");
+	asm volatile("int $0x80"
+		     : "=a"(ret)
+		     : "a"(nr), "b"(a), "c"(b), "d"(c)
+		     : "memory", "r8", "r9", "r10", "r11");
 	return (int)ret;
 }
 
@@ -86,8 +89,8 @@ static int do_ia32(char *path)
 	int80(6 /* close */, fd, 0, 0);
 	/* 2 is fork to a 32-bit caller and open to a 64-bit one; 41 is dup and socket. */
 	fd = int80(41 /* dup */, 1, 0, 0);
-	args[0] = 1;  /* AF_UNIX */
-	args[1] = 2;  /* SOCK_DGRAM */
+	args[0] = 1; /* AF_UNIX */
+	args[1] = 2; /* SOCK_DGRAM */
 	args[2] = 0;
 	int80(102 /* socketcall */, 1 /* socket */, (long)args, 0);
 	return 0;

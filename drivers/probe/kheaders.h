@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * For the drivers that are compiled against a kernel's headers: the headers,
+ * the types that the kernel keeps to itself, and the fields that moved between
+ * releases. A backend defines F before it includes this.
+ */
+#ifndef TCL_KHEADERS_H
+#define TCL_KHEADERS_H
+
+#include <linux/binfmts.h>
+#include <linux/cgroup.h>
+#include <linux/cred.h>
+#include <linux/dcache.h>
+#include <linux/fdtable.h>
+#include <linux/fs.h>
+#include <linux/fs_struct.h>
+#include <linux/ipv6.h>
+#include <linux/kernfs.h>
+#include <linux/mm.h>
+#include <linux/mount.h>
+#include <linux/nsproxy.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/tty.h>
+#include <linux/tty_driver.h>
+#include <linux/un.h>
+#include <linux/version.h>
+#include <net/af_unix.h>
+#include <net/inet_sock.h>
+#include <net/sock.h>
+
+/* fs/mount.h: the first members, in this order since Linux 3.3. */
+struct mount {
+	struct hlist_node mnt_hash;
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+/* Fields that moved between kernels. */
+
+TCL_INLINE struct kernfs_node *tcl_kn_parent(struct kernfs_node *kn)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+	return (struct kernfs_node *)F(kn, __parent);
+#else
+	return F(kn, parent);
+#endif
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define tcl_rss(mm, kind) F(mm, rss_stat[kind].count)
+#else
+#define tcl_rss(mm, kind) F(mm, rss_stat.count[kind].counter)
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define tcl_caps(cr, set) F(cr, set.val)
+#else
+#define tcl_caps(cr, set) (F(cr, set.cap[0]) | (u64)F(cr, set.cap[1]) << 32)
+#endif
+
+/* From 6.13 on, the highest bit of ctime says that somebody has asked for it. */
+#define TCL_NSEC_MASK 0x7fffffffu
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#define tcl_time(in, x) (F(in, i_##x##time_sec) * NSEC_PER_SEC + (F(in, i_##x##time_nsec) & TCL_NSEC_MASK))
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#define tcl_time(in, x) (F(in, __i_##x##time.tv_sec) * NSEC_PER_SEC + F(in, __i_##x##time.tv_nsec))
+#else
+#define tcl_time(in, x) (F(in, i_##x##time.tv_sec) * NSEC_PER_SEC + F(in, i_##x##time.tv_nsec))
+#endif
+
+TCL_INLINE u64 tcl_ctime(struct inode *in)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	return F(in, __i_ctime.tv_sec) * NSEC_PER_SEC + F(in, __i_ctime.tv_nsec);
+#else
+	return tcl_time(in, c);
+#endif
+}
+
+TCL_INLINE u64 tcl_mtime(struct inode *in)
+{
+	return tcl_time(in, m);
+}
+
+TCL_INLINE u32 tcl_loginuid(struct task_struct *t)
+{
+#ifdef CONFIG_AUDIT
+	return F(t, loginuid.val);
+#else
+	return ~0u;
+#endif
+}
+
+TCL_INLINE u64 tcl_start_boottime(struct task_struct *t)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 5, 0)
+	return F(t, start_boottime);
+#else
+	return F(t, real_start_time);
+#endif
+}
+
+#endif
