@@ -3,6 +3,7 @@
 package state
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -112,6 +113,33 @@ func TestAccountsOfContainers(t *testing.T) {
 	if h.e.UserGroup(host, 9) != nil {
 		t.Fatal("a deleted group is still there")
 	}
+}
+
+func TestAccountsOfAContainerAreAskedOfItsAncestorsToo(t *testing.T) {
+	var asked []int64
+	h := newHostWith(t, Options{Accounts: func(pid int64) ([]User, []UserGroup) {
+		asked = append(asked, pid)
+		if pid == 200 {
+			return []User{{Name: "app", UID: 1000}}, nil
+		}
+		return nil, nil
+	}})
+	box := p{"cgroups": []string{"cpu=/docker/" + strings.Repeat("cd", 32)}}
+	h.thread(100)
+	h.clone(100, 200, 0, box)
+	h.clone(200, 300, 0, box)
+	asked = nil
+	equal(t, "user", h.e.User(h.thread(300), 1000).Name, "app")
+	equal(t, "asked", fmt.Sprint(asked), "[300 200]")
+}
+
+func TestExecWithEmptyNameIsNotTheFormerProgram(t *testing.T) {
+	h := newHost(t)
+	h.exec(100, "/bin/bash", p{"exe": "bash", "args": []string{"-c", "something else"}})
+	h.exec(100, "/bin/cat", p{"exe": "", "args": []string{"/etc/hostname"}})
+	th := h.thread(100)
+	equal(t, "exe", th.Exe, "")
+	equal(t, "command line", th.Cmdline, "cat /etc/hostname")
 }
 
 func TestUnknownUserIsLookedForAgainLater(t *testing.T) {

@@ -210,8 +210,10 @@ func (e *Engine) insertClone(t, like *Thread) *Thread {
 // where it has them.
 func (e *Engine) takeTexts(ev *Event, t, like *Thread) {
 	exe, args := t.Exe, stringList{t.Args, t.ArgLine}
-	if b := ev.text(pExe); len(b) > 0 {
-		exe = e.text(b)
+	// An empty argv[0] is a NUL and not nothing: whoever starts a program
+	// without a name must not pass for the former one.
+	if b := ev.bytes(pExe); len(b) > 0 {
+		exe = e.text(cText(b))
 		// Without exe the arguments were not readable either.
 		args = e.list(ev.bytes(pArgs))
 	}

@@ -43,7 +43,7 @@ func AccountFiles(hostRoot string) AccountSource {
 type accounts struct {
 	users  map[uint32]*User
 	groups map[uint32]*UserGroup
-	readTS uint64 // event time of the last reading; 0 = never
+	readTS uint64 // event time before which they are not read again; 0 = never read
 	usedTS uint64
 }
 
@@ -51,6 +51,10 @@ const (
 	// accountsRetry is how long an id that is not known stays unknown before
 	// the databases are read again, in ns of event time.
 	accountsRetry = 10e9
+	// accountsMissing is the same when there was nothing to read.
+	accountsMissing = 200e6
+	// maxAsked is how many processes of a container are asked for its files.
+	maxAsked = 8
 	// maxAccounts bounds the containers whose databases are kept, and
 	// maxAccountEntries the entries of one.
 	maxAccounts       = 512
@@ -118,17 +122,18 @@ func newAccounts() *accounts {
 }
 
 // reread reads the databases again, because an id is missing in them; at most
-// once in accountsRetry. It reports whether it did.
+// once in accountsRetry, or sooner when nothing could be read. It reports
+// whether it did.
 func (e *Engine) reread(t *Thread, a *accounts) bool {
-	if e.opts.Accounts == nil || (a.readTS != 0 && e.now < a.readTS+accountsRetry) {
+	if e.opts.Accounts == nil || (a.readTS != 0 && e.now < a.readTS) {
 		return false
 	}
-	a.readTS = max(e.now, 1)
-	pid := int64(0)
-	if a != &e.hostAccounts {
-		pid = t.PID
+	users, groups := e.readAccounts(t, a)
+	if users == nil && groups == nil {
+		a.readTS = e.now + accountsMissing
+		return false
 	}
-	users, groups := e.opts.Accounts(pid)
+	a.readTS = e.now + accountsRetry
 	for _, u := range users {
 		a.addUser(u)
 	}
@@ -136,6 +141,22 @@ func (e *Engine) reread(t *Thread, a *accounts) bool {
 		a.addGroup(g)
 	}
 	return true
+}
+
+// readAccounts reads the databases of the host, or of t's container as one of
+// its processes sees them: a short-lived process may be gone already, so those
+// that it comes from are asked as well.
+func (e *Engine) readAccounts(t *Thread, a *accounts) ([]User, []UserGroup) {
+	if a == &e.hostAccounts {
+		return e.opts.Accounts(0)
+	}
+	for n := 0; t != nil && t.ContainerID != "" && e.accounts[t.ContainerID] == a && n < maxAsked; n++ {
+		if users, groups := e.opts.Accounts(t.PID); users != nil || groups != nil {
+			return users, groups
+		}
+		t = t.Parent()
+	}
+	return nil, nil
 }
 
 // addUser keeps the first entry of an id, as the C library finds it.
