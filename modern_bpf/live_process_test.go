@@ -167,10 +167,13 @@ func TestLiveForkAndClone3(t *testing.T) {
 		args []uintptr
 		typ  scap.EventType
 	}{
-		{"fork", unix.SYS_FORK, nil, scap.EvForkV20X},
+		{"fork", native(scap.SCFork), nil, scap.EvForkV20X},
 		{"clone3", unix.SYS_CLONE3, []uintptr{block(0, 0, 0, 0, uint64(unix.SIGCHLD), 0, 0, 0), 64}, scap.EvClone3X},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.nr == none {
+				t.Skip("no such call on this architecture")
+			}
 			var child int
 			args := append(c.args, 0, 0)
 			tid := onThread(func() {
@@ -198,6 +201,7 @@ func TestLiveForkAndClone3(t *testing.T) {
 }
 
 func TestLiveVfork(t *testing.T) {
+	must(t, scap.SCVfork)
 	d := running(t, Options{}, scap.SCVfork)
 	cmd := exec.Command(helper(t), "vfork")
 	if err := cmd.Run(); err != nil {

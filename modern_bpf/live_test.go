@@ -163,6 +163,28 @@ func call(nr uintptr, args ...uintptr) (tid int, ret int64) {
 	return tid, ret
 }
 
+// none is the number of a call that this architecture does not have; call
+// answers it with ENOSYS.
+const none = ^uintptr(0) >> 1
+
+// native returns a call's number here, or none.
+func native(sc scap.SC) uintptr {
+	if nr := sc.Info().Number[hostArch()]; nr >= 0 {
+		return uintptr(nr)
+	}
+	return none
+}
+
+// must skips the test where the architecture lacks the call.
+func must(t *testing.T, sc scap.SC) uintptr {
+	t.Helper()
+	nr := native(sc)
+	if nr == none {
+		t.Skipf("%v does not exist on this architecture", sc)
+	}
+	return nr
+}
+
 // params is what an event must carry: parameter name to a number, a string
 // (without its NUL), or the raw bytes. A func(*scap.Event, int) string gives a
 // complaint or "".

@@ -20,7 +20,9 @@
 
 /* Elements of a vector that are looked at; Linux allows 1024 (UIO_MAXIOV). */
 #define TCL_MAX_IOVEC 32
-#define TCL_MAX_POLL  16
+/* Data beyond so many elements is not copied; their lengths are added up all the same. */
+#define TCL_MAX_IODATA 12
+#define TCL_MAX_POLL   16
 
 /* The first bytes of a buffer of len bytes. */
 TCL_INLINE int tcl_put_data(struct tcl_ctx *c, u64 addr, u64 len)
@@ -89,7 +91,7 @@ TCL_INLINE int tcl_put_iov(struct tcl_ctx *c, u64 iov, u64 n, u64 total)
 	if (total < c->len)
 		c->len = total;
 	tcl_raw_start(c);
-	for (i = 0; i < TCL_MAX_IOVEC; i++) {
+	for (i = 0; i < TCL_MAX_IODATA; i++) {
 		if (i >= n || !c->len || !tcl_iovec(c, iov, i, &base, &len))
 			break;
 		if (len > c->len)

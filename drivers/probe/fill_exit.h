@@ -8,7 +8,7 @@
 #include "task.h"
 
 /* Threads and ancestors that are looked at in all. */
-#define TCL_REAPER_STEPS 90
+#define TCL_REAPER_STEPS 64
 
 /*
  * The task that the kernel will make the parent of t's children

@@ -44,6 +44,8 @@ TCL_INLINE int tcl_put_path(struct tcl_ctx *c, struct file *f)
 	if (!f)
 		return tcl_put_empty(c);
 	fs = F(c->task, fs);
+	c->nodes[0] = F(fs, root.dentry);
+	c->nodes[1] = F(fs, root.mnt);
 	c->path_pos = TCL_MAX_PATH - 1;
 	c->path[TCL_MAX_PATH - 1] = 0;
 	c->node = F(f, f_path.dentry);
@@ -51,7 +53,7 @@ TCL_INLINE int tcl_put_path(struct tcl_ctx *c, struct file *f)
 	for (i = 0; i < TCL_PATH_DEPTH; i++) {
 		d = c->node;
 		vm = c->mnt;
-		if (d == F(fs, root.dentry) && vm == F(fs, root.mnt))
+		if (d == c->nodes[0] && vm == c->nodes[1])
 			break;
 		up = F(d, d_parent);
 		top = F(vm, mnt_root);
