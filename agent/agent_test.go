@@ -224,6 +224,43 @@ func TestSignalEndsCleanlyWithTheSummary(t *testing.T) {
 	}
 }
 
+func TestSignalDuringTheStartEndsIt(t *testing.T) {
+	w := newWorld(t, shadowRule)
+	held := make(chan struct{})
+	w.sys.Open = func(string, drivers.Options) (scap.Driver, error) {
+		<-held
+		return w.driver, nil
+	}
+	w.start()
+	w.until(&w.err, "Opening 'syscall' source")
+	w.signals <- syscall.SIGHUP // nothing to reload yet
+	w.signals <- syscall.SIGINT
+	w.until(&w.err, "SIGINT received, exiting...")
+	close(held)
+	if s := w.wait(); s != 0 {
+		t.Errorf("status %d", s)
+	}
+	if calls := w.driver.Calls(); len(calls) == 0 || calls[len(calls)-1] != "Close" {
+		t.Errorf("the driver is not closed: %v", calls)
+	}
+	if strings.Contains(w.err.String(), "Watching:") {
+		t.Errorf("it went on: %s", &w.err)
+	}
+}
+
+func TestValidationSaysWhatWasProbablyMeant(t *testing.T) {
+	w := newWorld(t, "")
+	w.sys.Args = []string{"-V", w.file("v.yaml", "- rule: Broken\n  desc: d\n  condition: proc.nmae = cat\n  output: o\n  priority: INFO\n")}
+	if s := w.run(); s != 1 {
+		t.Errorf("status %d, want 1", s)
+	}
+	for _, want := range []string{"v.yaml:3:", "rule 'Broken': ", "did you mean 'proc.name'?"} {
+		if !strings.Contains(w.err.String(), want) {
+			t.Errorf("stderr lacks %q: %s", want, &w.err)
+		}
+	}
+}
+
 func TestOtherSignalsDoNotEndIt(t *testing.T) {
 	w := newWorld(t, shadowRule)
 	w.start()

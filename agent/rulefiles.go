@@ -166,6 +166,9 @@ func (r *run) validate() (bool, error) {
 	o.Validate = true
 	set, report := rules.Load(files, o)
 	r.logReport(report)
+	for _, h := range report.Hints() {
+		r.notice(h)
+	}
 	describe := set != nil && (r.opts.Describe || r.opts.DescribeRule != "")
 	if r.cfg.JSONOutput {
 		return true, r.validateJSON(set, report, describe)

@@ -166,9 +166,49 @@ func (r *run) steps() error {
 		if done, err := s.do(r); done || err != nil {
 			return err
 		}
+		if r.interrupted() {
+			return nil
+		}
 	}
 	return nil
 }
+
+// interrupted reports whether a signal asks to end the run while it is still
+// being started. The other signals have nothing to act on yet.
+func (r *run) interrupted() bool {
+	for {
+		select {
+		case s := <-r.Signals:
+			if ends(s) {
+				r.log.Info(endingText)
+				return true
+			}
+		default:
+			return false
+		}
+	}
+}
+
+// wait waits for the channel to be closed; it reports false when a signal asked
+// to end the run before.
+func (r *run) wait(done <-chan struct{}) bool {
+	for {
+		select {
+		case <-done:
+			return true
+		case s := <-r.Signals:
+			if ends(s) {
+				r.log.Info(endingText)
+				return false
+			}
+		}
+	}
+}
+
+// endingText is what the log says when a signal ends the run, whichever it was.
+const endingText = "SIGINT received, exiting..."
+
+func ends(s os.Signal) bool { return s == syscall.SIGINT || s == syscall.SIGTERM }
 
 func (r *run) configSource() *config.Source {
 	return &config.Source{File: r.opts.ConfigFile, Overrides: r.opts.Overrides, Env: r.Env, Search: r.Search}

@@ -49,7 +49,7 @@ func (r *run) selectCalls() (bool, error) {
 	if r.opts.DryRun {
 		return true, nil
 	}
-	return false, r.applySelection()
+	return r.applySelection()
 }
 
 // logReasons says of every call why it is collected, or why not.
@@ -89,27 +89,24 @@ func (r *run) generation() (sinsp.Generation, error) {
 	return sinsp.ParseGeneration(r.cfg.BaseSyscalls.StateSet)
 }
 
-// applySelection tells the driver, once it is open.
-func (r *run) applySelection() error {
+// applySelection tells the driver, once it is open. It is done when a signal
+// came first.
+func (r *run) applySelection() (done bool, err error) {
 	if r.opening == nil {
-		return nil
+		return false, nil
 	}
-	<-r.opening.opened
-	if r.opening.err != nil {
-		return r.opening.err
+	if !r.wait(r.opening.opened) {
+		return true, nil
 	}
-	if r.opening.drv == nil {
-		return nil
+	if r.opening.err != nil || r.opening.drv == nil {
+		return r.opening.err != nil, r.opening.err
 	}
 	applied, err := r.opening.drv.SetInterestingSyscalls(r.sel.Selection)
 	if err != nil {
-		return fmt.Errorf("select system calls: %w", err)
+		return true, fmt.Errorf("select system calls: %w", err)
 	}
 	r.logDegraded(applied)
-	if err := r.opening.start(); err != nil {
-		return err
-	}
-	return nil
+	return false, r.opening.start()
 }
 
 // logDegraded names the calls that arrive without their parameters.

@@ -77,7 +77,9 @@ func (r *run) watchEvents() (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	<-o.primed
+	if !r.wait(o.primed) {
+		return true, nil
+	}
 	if o.primeErr != nil {
 		r.log.Warn(fmt.Sprintf("The scan of /proc is not complete: %v; what it missed is looked up when it is needed", o.primeErr))
 	}
@@ -220,8 +222,9 @@ func (w *watcher) signal(s os.Signal) bool {
 		w.log.Info("SIGUSR1 received, reopening outputs...")
 	case syscall.SIGHUP:
 		w.log.Warn("SIGHUP received: this release cannot reload; restart it to apply changes")
-	default:
-		w.log.Info("SIGINT received, exiting...")
+	}
+	if ends(s) {
+		w.log.Info(endingText)
 		return true
 	}
 	return false

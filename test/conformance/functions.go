@@ -3,10 +3,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
+	"github.com/tiercel/tiercel/agent/capture"
 	"github.com/tiercel/tiercel/agent/config"
+	"github.com/tiercel/tiercel/agent/metrics"
 	"github.com/tiercel/tiercel/rules"
 )
 
@@ -22,6 +26,22 @@ var functions = map[string]func(args []any) any{
 		}
 		return p.String()
 	},
+	"metric_name": func(a []any) any { return metrics.Name(a[0].(string)) },
+	"capture_file": func(a []any) any {
+		return capture.FileName(a[0].(string), number(a[1]), number(a[2]))
+	},
+	"capture_stop": func(a []any) any {
+		return capture.Limit{Deadline: number(a[1]), MaxMB: number(a[3])}.Check(number(a[0]), number(a[2])).String()
+	},
+}
+
+// number reads a number that may need all 64 bits.
+func number(a any) uint64 {
+	n, err := strconv.ParseUint(a.(json.Number).String(), 10, 64)
+	if err != nil {
+		panic(err) // fails the case
+	}
+	return n
 }
 
 func runUtils(raw json.RawMessage) error {
@@ -30,7 +50,9 @@ func runUtils(raw json.RawMessage) error {
 		Args []any
 		Want any
 	}
-	if err := json.Unmarshal(raw, &c); err != nil {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&c); err != nil {
 		return err
 	}
 	f := functions[c.Fn]
