@@ -58,7 +58,7 @@ func open(opts Options) (_ *Driver, err error) {
 	kernel := btf.NewCache()
 	if _, err := kernel.Kernel(); err != nil {
 		return nil, explain(err, "read the kernel's BTF", "BTF type information", "5.4 built with CONFIG_DEBUG_INFO_BTF=y",
-			"use another kernel, or the kmod or bpf driver")
+			"use a kernel that has it in /sys/kernel/btf/vmlinux")
 	}
 	spec, err := loadProbe()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -32,7 +33,7 @@ type PermissionError struct {
 }
 
 func (e *PermissionError) Error() string {
-	return fmt.Sprintf("%s: %v (run as root, or with CAP_BPF and CAP_PERFMON; in a container add these capabilities; kernels before 5.8 need CAP_SYS_ADMIN)", e.Doing, e.Err)
+	return fmt.Sprintf("%s: %v (run as root or with CAP_BPF and CAP_PERFMON; in a container, add these capabilities)", e.Doing, e.Err)
 }
 
 func (e *PermissionError) Unwrap() error { return e.Err }
@@ -41,10 +42,32 @@ func isPermission(err error) bool {
 	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
 }
 
-// explain makes the kernel's answer to the use of a feature say what to do.
-func explain(err error, doing, feature, since, hint string) error {
-	if isPermission(err) {
-		return &PermissionError{Doing: doing, Err: err}
+// enotsupp is what the kernel says where it should not let it out: no errno of
+// user space (linux/errno.h).
+const enotsupp = unix.Errno(524)
+
+func isUnsupported(err error) bool {
+	for _, e := range []error{ebpf.ErrNotSupported, unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, enotsupp} {
+		if errors.Is(err, e) {
+			return true
+		}
 	}
-	return &NotSupportedError{Feature: feature, Since: since, Hint: hint, Err: err}
+	return false
+}
+
+// explain makes the kernel's answer to the use of a feature say what to do.
+// Answers that tell neither of privilege nor of support are passed on.
+func explain(err error, doing, feature, since, hint string) error {
+	switch {
+	case isPermission(err):
+		// The library's words around it guess at the memory limit, which it is not.
+		var errno unix.Errno
+		if errors.As(err, &errno) {
+			err = errno
+		}
+		return &PermissionError{Doing: doing, Err: err}
+	case isUnsupported(err):
+		return &NotSupportedError{Feature: feature, Since: since, Hint: hint, Err: err}
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }

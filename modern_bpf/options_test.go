@@ -86,4 +86,7 @@ func TestErrorsSayWhatIsMissing(t *testing.T) {
 	if !errors.As(err, &n) || !errors.Is(err, errors.ErrUnsupported) || n.Since != "5.8" || !strings.Contains(err.Error(), "use kmod") {
 		t.Errorf("EINVAL becomes %v", err)
 	}
+	if err := explain(unix.ENOMEM, "make a ring", "", "", ""); errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, unix.ENOMEM) {
+		t.Errorf("ENOMEM becomes %v", err)
+	}
 }

@@ -166,7 +166,7 @@ func (p *programs) load(name string) (*ebpf.Program, error) {
 	if err != nil {
 		var ve *ebpf.VerifierError
 		if isPermission(err) && (!errors.As(err, &ve) || len(ve.Log) == 0) {
-			return nil, &PermissionError{Doing: "load BPF program " + name, Err: err}
+			return nil, explain(err, "load BPF program "+name, "", "", "")
 		}
 		return nil, fmt.Errorf("load BPF program %s: %w", name, err)
 	}
