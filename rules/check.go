@@ -40,7 +40,7 @@ func analyze(tree filter.Node) (condition, error) {
 }
 
 // check compiles the rule's condition to see whether it makes sense; text and
-// own are the condition before its macros were put in place. drop is true for
+// own are the condition before its lists and its macros were put in place. drop is true for
 // a rule that asks to be left out because of an unknown name.
 func (c *compiler) check(d *ruleDef, r *Rule, text string, own filter.Node) (drop bool, f *fault) {
 	key := r.Tree.String()
@@ -176,8 +176,8 @@ func (c *compiler) output(d *ruleDef, r *Rule) (drop bool, f *fault) {
 		r.Extra = append(r.Extra, a.Fields...)
 	}
 	if strings.Contains(text, containerInfo) {
-		c.warn(WarnDeprecatedItem, d.outAt, "usage of deprecated field 'container.info' has been detected in the rule output").
-			Field = "container.info"
+		c.warn(WarnDeprecatedItem, d.at, containerInfo+" is deprecated and stands for nothing: "+
+			"the fields of the container are added to the output by append_output")
 		text = strings.ReplaceAll(text, containerInfo, "")
 	}
 	r.Format = text
@@ -191,6 +191,7 @@ func (c *compiler) output(d *ruleDef, r *Rule) (drop bool, f *fault) {
 		c.outputs[text] = names
 	}
 	r.outputFields = names
+	c.deprecatedOutput(d, text)
 	return false, c.extraFields(d, r)
 }
 
@@ -205,6 +206,7 @@ func (c *compiler) extraFields(d *ruleDef, r *Rule) *fault {
 		if _, err := format.CompileOutput(c.set.catalog, text); err != nil {
 			return &fault{code: ErrCompileOutput, msg: err.Error(), at: d.outAt}
 		}
+		c.deprecatedOutput(d, x.Format)
 	}
 	return nil
 }

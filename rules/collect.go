@@ -28,11 +28,14 @@ type macroDef struct {
 
 // exEntry is a text or a list of entries of an exception.
 type exEntry struct {
-	set   bool
 	list  bool
 	text  string
 	items []exEntry
 }
+
+// given reports whether there is anything: an empty list or text is as good
+// as an absent one.
+func (e *exEntry) given() bool { return e.text != "" || len(e.items) > 0 }
 
 // exception is one exception of a rule.
 type exception struct {
@@ -200,6 +203,10 @@ func (c *collector) defineRule(r *reader, d *ruleDef) *fault {
 		r.warn(WarnUnknownSource, d.at, "Unknown source %s, skipping", d.source)
 	}
 	for i := range d.exceptions {
+		if ex := &d.exceptions[i]; !ex.fields.given() {
+			return &fault{code: ErrValidate, at: ex.at,
+				msg: "Rule exception item must have fields property with a list of fields"}
+		}
 		if f := c.checkException(&d.exceptions[i], d.unknownSource); f != nil {
 			return f
 		}
@@ -261,7 +268,7 @@ func (c *collector) appendException(old *ruleDef, ex *exception) *fault {
 	i := slices.IndexFunc(old.exceptions, func(e exception) bool { return e.name == ex.name })
 	if i < 0 {
 		switch {
-		case !ex.fields.set:
+		case !ex.fields.given():
 			return invalid("Rule exception must have fields property with a list of fields")
 		case len(ex.values) == 0:
 			return invalid("Rule exception must have values property with a list of values")
@@ -273,9 +280,9 @@ func (c *collector) appendException(old *ruleDef, ex *exception) *fault {
 		return nil
 	}
 	switch {
-	case ex.fields.set:
+	case ex.fields.given():
 		return invalid("Can not append exception fields to existing exception, only values")
-	case ex.comps.set:
+	case ex.comps.given():
 		return invalid("Can not append exception comps to existing exception, only values")
 	}
 	e := &old.exceptions[i]

@@ -91,14 +91,14 @@ func (c *compiler) compile(rep *FileReport) (*Ruleset, *fault) {
 }
 
 func (c *compiler) unused(rs *Ruleset) {
-	for _, l := range rs.lists {
-		if !l.used {
-			c.warn(WarnUnusedList, l.def.at, "List not referred to by any other rule/macro/list")
-		}
-	}
 	for _, m := range rs.macros {
 		if !m.used {
 			c.warn(WarnUnusedMacro, m.def.at, "Macro not referred to by any other rule/macro")
+		}
+	}
+	for _, l := range rs.lists {
+		if !l.used {
+			c.warn(WarnUnusedList, l.def.at, "List not referred to by any other rule/macro")
 		}
 	}
 }
@@ -118,7 +118,7 @@ func (c *compiler) macros(rs *Ruleset) *fault {
 	}
 	for _, m := range rs.macros {
 		if err := m.resolve(c.byMacro, nil); err != nil {
-			return c.unresolvedFault(err, m.def.at, m.text)
+			return c.unresolvedFault(err, m.def.at, m.def.cond)
 		}
 	}
 	return nil
@@ -177,7 +177,7 @@ func (d *macroDef) where() string {
 // rule compiles one rule. It returns nil without a fault for a rule that asks
 // to be left out because it names something unknown.
 func (c *compiler) rule(d *ruleDef, rs *Ruleset) (*Rule, *fault) {
-	text, f := d.condition()
+	raw, f := d.condition()
 	if f != nil {
 		return nil, f
 	}
@@ -190,8 +190,11 @@ func (c *compiler) rule(d *ruleDef, rs *Ruleset) (*Rule, *fault) {
 	if p := c.opts.MinPriority; p != nil && d.priority > *p {
 		r.belowPriority, r.Enabled = true, false
 	}
+	if drop, f := c.output(d, r); f != nil || drop {
+		return nil, f
+	}
 	var used []string
-	text, tree, f := c.condition(text, d.at, d.condAt, rs, &used)
+	_, tree, f := c.condition(raw, d.at, d.condAt, rs, &used)
 	if f != nil {
 		return nil, f
 	}
@@ -201,18 +204,16 @@ func (c *compiler) rule(d *ruleDef, rs *Ruleset) (*Rule, *fault) {
 		}
 	}
 	s := scope{byName: c.byMacro, limit: c.set.clock + 1}
-	if r.Tree, f = c.resolve(&s, tree, d, text); f != nil {
+	// From here on issues show the condition as it was written, although the
+	// places in it are those of the text with lists put in place.
+	if r.Tree, f = c.resolve(&s, tree, d, raw); f != nil {
 		return nil, f
 	}
 	r.macros = s.direct
-	c.naChecks(d, r.Tree)
-	if drop, f := c.output(d, r); f != nil || drop {
+	c.questionable(d, r.Tree, raw)
+	if drop, f := c.check(d, r, raw, tree); f != nil || drop {
 		return nil, f
 	}
-	if drop, f := c.check(d, r, text, tree); f != nil || drop {
-		return nil, f
-	}
-	c.deprecatedFields(d, r, text)
 	return r, nil
 }
 
@@ -228,26 +229,45 @@ func (c *compiler) resolve(s *scope, tree filter.Node, d *ruleDef, text string) 
 	return full, nil
 }
 
-// naChecks warns of comparisons with the text <NA>, which missing values of
-// the fields of two plugins used to be.
-func (c *compiler) naChecks(d *ruleDef, tree filter.Node) {
+// questionable warns of comparisons with the text <NA>, which missing values of
+// the fields of two plugins used to be, and of fields that lost their meaning.
+// Each is told once a condition.
+func (c *compiler) questionable(d *ruleDef, tree filter.Node, text string) {
+	unsafeNA, old := false, map[string]bool{}
 	filter.Inspect(tree, func(n filter.Node) bool {
-		b, ok := n.(*filter.Binary)
-		if !ok {
+		var left, right filter.Node
+		switch n := n.(type) {
+		case *filter.Binary:
+			left = n.Left
+			switch n.Op {
+			case "=", "==", "!=", "in", "intersects", "pmatch":
+				right = n.Right
+			}
+		case *filter.Unary:
+			left = n.Left
+		default:
 			return true
 		}
-		f, ok := b.Left.(*filter.Field)
-		if !ok || !strings.HasPrefix(f.Name, "ka.") && !strings.HasPrefix(f.Name, "jevt.") {
-			return false
-		}
-		switch b.Op {
-		case "=", "==", "!=", "in", "intersects", "pmatch":
-			if comparesNA(b.Right) {
-				c.warn(WarnUnsafeNACheck, d.at, "comparison with <NA> is unsafe: ask with exists instead")
+		plugins := false
+		filter.Inspect(left, func(n filter.Node) bool {
+			if f, ok := n.(*filter.Field); ok {
+				old[f.Name] = true
+				plugins = strings.HasPrefix(f.Name, "ka.") || strings.HasPrefix(f.Name, "jevt.")
 			}
-		}
+			return true
+		})
+		unsafeNA = unsafeNA || plugins && right != nil && comparesNA(right)
 		return false
 	})
+	at := d.condAt.inText(inCondition, text, filter.Pos{})
+	if unsafeNA {
+		c.warn(WarnUnsafeNACheck, at, "")
+	}
+	for _, name := range deprecatedNames {
+		if old[name] {
+			c.warn(WarnDeprecatedItem, at, deprecation(name)).Field = name
+		}
+	}
 }
 
 func comparesNA(right filter.Node) bool {
@@ -266,19 +286,22 @@ var deprecatedNames = []string{
 	"evt.dir", "evt.latency", "evt.latency.s", "evt.latency.ns", "evt.latency.human", "evt.wait_latency",
 }
 
-func (c *compiler) deprecatedFields(d *ruleDef, r *Rule, text string) {
-	for _, name := range deprecatedNames {
-		if namesField(r.Tree, name) {
-			w := c.warn(WarnDeprecatedItem, d.condAt.inText(inCondition, text, filter.Pos{Line: 1, Col: 1}),
-				fmt.Sprintf("usage of deprecated field '%s' has been detected in the rule condition", name))
-			w.Field = name
-		}
+// deprecation says why a field should not be used any more.
+func deprecation(name string) string {
+	if name == "evt.dir" {
+		return "there are no enter events any more: 'evt.dir = <' always holds, 'evt.dir = >' never does; " +
+			"leave the check out"
 	}
+	return "the field has no value, as there are no enter events any more"
+}
+
+// deprecatedOutput warns of fields in a format that lost their meaning. A name
+// counts wherever it stands, also at the beginning of a longer one.
+func (c *compiler) deprecatedOutput(d *ruleDef, format string) {
 	for _, name := range deprecatedNames {
-		if strings.Contains(d.output, "%"+name) {
-			w := c.warn(WarnDeprecatedItem, d.outAt,
-				fmt.Sprintf("usage of deprecated field '%s' has been detected in the rule output", name))
-			w.Field = name
+		if strings.Contains(format, name) {
+			c.warn(WarnDeprecatedItem, d.outAt,
+				"usage of deprecated field '"+name+"' has been detected in the rule output").Field = name
 		}
 	}
 }

@@ -159,7 +159,7 @@ func (r *Rule) describe() ruleDescription {
 
 func (e exEntry) texts() []string {
 	if !e.list {
-		if !e.set {
+		if e.text == "" {
 			return nil
 		}
 		return []string{e.text}

@@ -34,10 +34,10 @@ func (c *collector) checkException(ex *exception, unknownSource bool) *fault {
 	var names []exEntry
 	if ex.fields.list {
 		names = ex.fields.items
-		if !ex.comps.set {
-			ex.comps = exEntry{set: true, list: true}
+		if !ex.comps.given() {
+			ex.comps = exEntry{list: true}
 			for range names {
-				ex.comps.items = append(ex.comps.items, exEntry{set: true, text: "="})
+				ex.comps.items = append(ex.comps.items, exEntry{text: "="})
 			}
 		}
 		if len(ex.comps.items) != len(names) {
@@ -52,8 +52,8 @@ func (c *collector) checkException(ex *exception, unknownSource bool) *fault {
 		}
 	} else {
 		names = []exEntry{ex.fields}
-		if !ex.comps.set {
-			ex.comps = exEntry{set: true, text: "in"}
+		if !ex.comps.given() {
+			ex.comps = exEntry{text: "in"}
 		}
 		if ex.comps.list {
 			return invalid("Fields and comps must both be strings")
@@ -106,12 +106,10 @@ func (ex *exception) condition() (string, *fault) {
 	if ex.fields.list {
 		return ex.tuples()
 	}
-	op := "in"
-	if ex.comps.set {
-		op = ex.comps.text
-	}
+	// Exceptions that replaced others were not checked and have no default
+	// operator: without one, this does not parse.
 	var b strings.Builder
-	b.WriteString("(" + ex.fields.text + " " + op + " (")
+	b.WriteString("(" + ex.fields.text + " " + ex.comps.text + " (")
 	for i, v := range ex.values {
 		if v.list {
 			return "", &fault{code: ErrValidate, at: ex.at,

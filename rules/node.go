@@ -240,7 +240,7 @@ func parseBool(s string) (value, ok bool) {
 
 // parseUint32 accepts decimal, hexadecimal (0x) and octal (0) numbers.
 func parseUint32(s string) (uint32, bool) {
-	base, digits := 10, strings.TrimPrefix(s, "+")
+	base, digits := 10, strings.TrimPrefix(strings.TrimRight(s, " \t\n\r"), "+")
 	switch {
 	case strings.HasPrefix(digits, "0x"), strings.HasPrefix(digits, "0X"):
 		base, digits = 16, digits[2:]

@@ -70,6 +70,14 @@ func (p *place) inside(n node, what, name string) *place {
 	}
 }
 
+// outermost returns the place of the whole file.
+func (p *place) outermost() *place {
+	for p.parent != nil {
+		p = p.parent
+	}
+	return p
+}
+
 // Length of the beginning of a condition that names it in a report.
 const conditionName = 20
 
@@ -80,7 +88,7 @@ func (p *place) inText(what, text string, pos filter.Pos) *place {
 	if len(name) > conditionName {
 		name = name[:conditionName-3] + "..."
 	}
-	name = `"` + strings.ReplaceAll(name, "\n", " ") + `"`
+	name = `"` + strings.NewReplacer("\n", " ", "\r", " ").Replace(name) + `"`
 	at := p.Position
 	return &place{
 		Location: Location{Type: what, Position: Position{
@@ -193,33 +201,35 @@ const snippetReach = 80
 // and below it a line with a caret at the place.
 func (c Context) Snippet() string {
 	if len(c.Locations) == 0 || c.text == "" {
-		return "<No context available>\n"
+		return noContext
 	}
 	at := c.Locations[len(c.Locations)-1].Position.Offset
 	return snippet(c.text, at)
 }
+
+const noContext = "<No context available>\n"
 
 func snippet(text string, at int) string {
 	at = max(0, min(at, len(text)-1))
 	for at > 0 && text[at] == '\n' {
 		at--
 	}
-	from, to := at, at
+	if text[at] == '\n' {
+		return noContext
+	}
+	from, to := at, at // the last byte, too
 	for from > 0 && text[from-1] != '\n' && at-from < snippetReach {
 		from--
 	}
-	for to < len(text) && text[to] != '\n' && to-at < snippetReach {
+	for to < len(text)-1 && text[to+1] != '\n' && to-at < snippetReach {
 		to++
 	}
-	line := []byte(text[from:to])
+	line := []byte(text[from : to+1])
 	if at-from >= snippetReach {
 		copy(line, "...")
 	}
 	if to-at >= snippetReach {
 		copy(line[len(line)-3:], "...")
-	}
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		line = line[:n-1]
 	}
 	return string(line) + "\n" + strings.Repeat(" ", at-from) + "^\n"
 }

@@ -76,9 +76,7 @@ func (r *reader) read() *fault {
 		r.fail(ErrYAMLParse, root, "%v", err)
 		return r.err
 	}
-	if len(docs) > 0 {
-		r.rep.Schema, r.rep.SchemaWarnings = checkSchema(docs[0])
-	}
+	r.rep.Schema, r.rep.SchemaWarnings = checkSchema(docs)
 	for _, doc := range docs {
 		if r.err != nil {
 			break
@@ -232,7 +230,7 @@ func (r *reader) unknownKeys(item node, known []string, at *place) {
 	item.pairs(func(key, _ node) {
 		name := key.scalar()
 		if !slices.Contains(known, name) {
-			r.warn(WarnUnknownKey, at.inside(key, inValueFor, name), "Unknown key '%s'. The key will be ignored.", name)
+			r.warn(WarnUnknownKey, at, "Unknown key '%s'. The key will be ignored.", name)
 			if hint := nearest(name, known); hint != "" && r.err == nil {
 				w := r.rep.Warnings
 				w[len(w)-1].Hint = didYouMean(hint)

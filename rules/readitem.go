@@ -29,49 +29,47 @@ const overrideWithAppend = "Keys 'override' and 'append: true' cannot be used to
 func (r *reader) list(item node, root *place) {
 	name := r.text(item, "list", root.inside(item, inList, ""))
 	at := root.inside(item, inList, name)
-	ov := r.overrides(item, []string{"items"}, []string{"items"}, at)
-	add := r.appendFlag(item, ov, at)
-	items, ok := r.texts(item, "items", at)
-	if !ok {
-		r.invalid(at, "Item has no mapping for key 'items'")
-	}
-	if r.err != nil {
-		return
-	}
 	if !listName.MatchString(name) {
 		r.warn(WarnInvalidListName, at,
 			"List has an invalid name. List names must match a regular expression: %s", `[^()"'[:space:]=,]+`)
 	}
-	r.unknownKeys(item, listKeys, at)
+	items, ok := r.texts(item, "items", at)
+	if !ok {
+		r.invalid(at, "Item has no mapping for key 'items'")
+	}
+	add := r.appends(item, "items", at)
+	if r.err != nil {
+		return
+	}
 	def := &listDef{name: name, items: items, at: at}
-	if add || ov.append["items"] {
+	if add {
 		r.check(r.set.appendList(def))
 	} else {
 		r.set.defineList(def)
 	}
+	r.unknownKeys(item, listKeys, at)
 }
 
 func (r *reader) macro(item node, root *place) {
 	name := r.text(item, "macro", root.inside(item, inMacro, ""))
 	at := root.inside(item, inMacro, name)
-	ov := r.overrides(item, []string{"condition"}, []string{"condition"}, at)
-	add := r.appendFlag(item, ov, at)
-	cond := r.text(item, "condition", at)
-	if r.err != nil {
-		return
-	}
 	if !macroName.MatchString(name) {
 		r.warn(WarnInvalidMacroName, at,
 			"Macro has an invalid name. Macro names must match a regular expression: %s", `[a-zA-Z]+[a-zA-Z0-9_]*`)
 	}
-	r.unknownKeys(item, macroKeys, at)
+	cond := r.text(item, "condition", at)
+	add := r.appends(item, "condition", at)
+	if r.err != nil {
+		return
+	}
 	def := &macroDef{name: name, cond: cond, at: at,
 		condAt: at.inside(item.get("condition"), inMacroCondition, "")}
-	if add || ov.append["condition"] {
+	if add {
 		r.check(r.set.appendMacro(def))
 	} else {
 		r.set.defineMacro(def)
 	}
+	r.unknownKeys(item, macroKeys, at)
 }
 
 // check takes over what the collector has against a definition.
@@ -81,16 +79,18 @@ func (r *reader) check(f *fault) {
 	}
 }
 
-// appendFlag reads the older way to say that an item extends another.
-func (r *reader) appendFlag(item node, ov overrides, at *place) bool {
+// appends reads whether a list or macro, of which only the value of key can
+// change, extends an existing one; in the older way or by an override.
+func (r *reader) appends(item node, key string, at *place) bool {
 	add := r.optBool(item, "append", false, at)
 	if add {
 		r.deprecatedAppend(at)
 	}
+	ov := r.overrides(item, []string{key}, []string{key}, at)
 	if add && ov.any() {
 		r.invalid(at, overrideWithAppend)
 	}
-	return add
+	return add || ov.append[key]
 }
 
 // overrides says what the keys of an item do to an existing definition.
@@ -104,12 +104,23 @@ func (o overrides) any() bool { return len(o.append) > 0 || len(o.replace) > 0 }
 func (r *reader) overrides(item node, canAppend, canReplace []string, at *place) overrides {
 	ov := overrides{append: map[string]bool{}, replace: map[string]bool{}}
 	over := item.get("override")
-	if !over.isMap() {
+	if over.isSequence() && len(over.items()) > 0 {
+		// Not of the item but of the whole file, as the reference has it.
+		r.fail(ErrValidate, at.outermost(), "invalid node; this may result from using a map iterator as a "+
+			"sequence iterator, or vice-versa")
+		if r.err.hint == "" {
+			r.err.hint = "override must be a map of keys to append or replace"
+		}
 		return ov
 	}
-	in := at.inside(over, inOverrides, "")
+	in := at.inside(item, inOverrides, "")
 	over.pairs(func(k, v node) {
 		if !r.use(in) {
+			return
+		}
+		if !v.isScalar() && !v.isNull() {
+			r.fail(ErrValidate, at.outermost(), "yaml-cpp: error at line %d, column %d: bad conversion",
+				v.position().Line+1, v.position().Column+1)
 			return
 		}
 		key, op := k.scalar(), v.scalar()
@@ -151,12 +162,12 @@ func (r *reader) engineVersion(item node, root *place) {
 		r.invalid(at, "Unable to parse engine version '%s' as a semver string. Expected \"x.y.z\" semver format.", text)
 		return
 	}
-	r.unknownKeys(item, engineKeys, at)
 	if !engineVersion.meets(v) {
 		r.fail(ErrValidate, at, "Rules require engine version %s, but engine version is %s", v, engineVersion)
 		return
 	}
 	r.set.requireEngine(v)
+	r.unknownKeys(item, engineKeys, at)
 }
 
 func (r *reader) pluginVersions(item node, root *place) {
@@ -173,12 +184,17 @@ func (r *reader) pluginVersions(item node, root *place) {
 		}
 		r.set.requirePlugin(req)
 	}
-	r.unknownKeys(item, pluginsKeys, at)
+	r.unknownKeys(item, pluginsKeys, root.inside(item, inPlugins, ""))
 }
 
 func (r *reader) pluginEntry(entry node, parent *place) PluginRequirement {
 	var req PluginRequirement
-	req.Name = r.text(entry, "name", parent.inside(entry, inPlugin, ""))
+	loose := parent.inside(entry, inPlugin, "")
+	if !entry.isMap() {
+		r.invalid(loose, "Plugin version must be a mapping")
+		return req
+	}
+	req.Name = r.text(entry, "name", loose)
 	at := parent.inside(entry, inPlugin, req.Name)
 	req.Version = r.text(entry, "version", at)
 	if alts := entry.get("alternatives"); alts.defined() {
@@ -191,7 +207,12 @@ func (r *reader) pluginEntry(entry node, parent *place) PluginRequirement {
 				return req
 			}
 			var alt PluginAlternative
-			alt.Name = r.text(a, "name", at.inside(a, inAlternative, ""))
+			loose := at.inside(a, inAlternative, "")
+			if !a.isMap() {
+				r.invalid(loose, "Plugin version alternative must be a mapping")
+				return req
+			}
+			alt.Name = r.text(a, "name", loose)
 			alt.Version = r.text(a, "version", at.inside(a, inAlternative, alt.Name))
 			req.Alternatives = append(req.Alternatives, alt)
 		}

@@ -2,18 +2,24 @@
 
 package rules
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
-// The keys of a rule that an item with overrides can change.
+// The keys of a rule that an item with overrides can change, in the order in
+// which they are read.
 var (
 	ruleAppendKeys  = []string{"condition", "exceptions", "output", "desc", "tags"}
-	ruleReplaceKeys = []string{"condition", "exceptions", "output", "desc", "tags", "priority", "enabled",
-		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration"}
+	ruleReplaceKeys = []string{"condition", "exceptions", "output", "desc", "tags", "priority",
+		"capture", "capture_duration", "enabled", "warn_evttypes", "skip-if-unknown-filter"}
 )
 
 func (r *reader) rule(item node, root *place) {
 	name := r.text(item, "rule", root.inside(item, inRule, ""))
 	at := root.inside(item, inRule, name)
+	source := r.looseSource(item, at)
 	add := r.optBool(item, "append", false, at)
 	if add {
 		r.deprecatedAppend(at)
@@ -26,15 +32,16 @@ func (r *reader) rule(item node, root *place) {
 	case ov.any() && add:
 		r.invalid(at, overrideWithAppend)
 	case ov.any():
-		r.overrideRule(item, name, ov, at)
+		r.overrideRule(item, name, source, ov, at)
 	case add:
-		r.appendRule(item, name, at)
+		r.appendRule(item, name, source, at)
 	case !item.get("condition").defined() && !item.get("output").defined() &&
 		!item.get("desc").defined() && !item.get("priority").defined():
 		r.switchRule(item, name, at)
 	default:
 		r.defineRule(item, name, at)
 	}
+	r.unknownKeys(item, ruleKeys, at)
 }
 
 // defineRule reads a full definition.
@@ -60,7 +67,6 @@ func (r *reader) defineRule(item node, name string, at *place) {
 	}
 	def.condAt = at.inside(item.get("condition"), inRuleCondition, "")
 	def.outAt = at.inside(item.get("output"), inRuleOutput, "")
-	r.unknownKeys(item, ruleKeys, at)
 	r.check(r.set.defineRule(r, def))
 }
 
@@ -86,15 +92,13 @@ func (r *reader) switchRule(item node, name string, at *place) {
 	}
 	r.warn(WarnDeprecatedItem, at, "The standalone 'enabled' key usage is deprecated. The correct approach "+
 		"requires also a 'replace' entry under the 'override' key (i.e. 'enabled: replace').")
-	r.unknownKeys(item, ruleKeys, at)
 	r.check(r.set.enableRule(name, on, at))
 }
 
 // appendRule reads an item with "append: true": only its condition and its
 // exceptions count.
-func (r *reader) appendRule(item node, name string, at *place) {
-	up := &ruleUpdate{name: name, at: at}
-	up.source = r.looseSource(item, at)
+func (r *reader) appendRule(item node, name, source string, at *place) {
+	up := &ruleUpdate{name: name, source: source, at: at}
 	if item.get("condition").defined() {
 		up.cond = r.ptr(item, "condition", at)
 	}
@@ -103,7 +107,6 @@ func (r *reader) appendRule(item node, name string, at *place) {
 	if r.err != nil {
 		return
 	}
-	r.unknownKeys(item, ruleKeys, at)
 	if up.cond == nil && !up.hasExceptions {
 		if r.set.rule(name) != nil {
 			r.fail(ErrValidate, at, "Appended rule must have exceptions or condition property")
@@ -129,45 +132,50 @@ func (r *reader) ptr(item node, key string, at *place) *string {
 
 // overrideRule reads an item with overrides: first all that is appended, then
 // all that is replaced.
-func (r *reader) overrideRule(item node, name string, ov overrides, at *place) {
-	r.unknownKeys(item, ruleKeys, at)
+func (r *reader) overrideRule(item node, name, source string, ov overrides, at *place) {
+	left := map[string]bool{} // keys with a value that no override has taken
+	for _, key := range ruleReplaceKeys {
+		if item.get(key).defined() {
+			left[key] = true
+		}
+	}
 	if len(ov.append) > 0 {
-		up := r.update(item, name, ov.append, "append", at)
+		up := r.update(item, name, source, ov.append, left, "append", at)
 		if r.err == nil {
 			r.check(r.set.appendRule(r, up))
 		}
 	}
 	if len(ov.replace) > 0 && r.err == nil {
-		up := r.update(item, name, ov.replace, "replace", at)
+		up := r.update(item, name, source, ov.replace, left, "replace", at)
 		if r.err == nil {
 			r.check(r.set.replaceRule(up))
 		}
 	}
-	for _, key := range ruleReplaceKeys {
-		if v := item.get(key); v.defined() && !ov.append[key] && !ov.replace[key] {
-			r.invalid(at.inside(v, inOverrides, key),
-				"Unexpected key '%s': no corresponding entry under 'override' is defined.", key)
-		}
+	for _, key := range slices.Sorted(maps.Keys(left)) {
+		r.invalid(at.inside(item.get(key), inOverrides, key),
+			"Unexpected key '%s': no corresponding entry under 'override' is defined.", key)
 	}
 }
 
-// update reads the values of the keys that are overridden in one way.
-func (r *reader) update(item node, name string, keys map[string]bool, how string, at *place) *ruleUpdate {
+// update reads the values of the keys that are overridden in one way and
+// takes them out of those that are left.
+func (r *reader) update(item node, name, source string, keys, left map[string]bool, how string, at *place) *ruleUpdate {
 	up := &ruleUpdate{name: name, at: at}
 	for _, key := range ruleReplaceKeys {
 		if !keys[key] || r.err != nil {
 			continue
 		}
 		v := item.get(key)
-		if !v.defined() {
+		if !left[key] {
 			r.invalid(at, "An %s override for '%s' was specified but '%s' is not defined", how, key, key)
 			return up
 		}
+		delete(left, key)
 		switch key {
 		case "condition":
 			up.cond = r.ptr(item, key, at)
 			up.condAt = at.inside(v, inRuleCondition, "")
-			up.source = r.looseSource(item, at)
+			up.source = source
 		case "output":
 			up.output = r.ptr(item, key, at)
 			up.outAt = at.inside(v, inRuleOutput, "")
@@ -215,7 +223,6 @@ func (r *reader) exceptions(item node, at *place, appending bool) []exception {
 		return nil
 	}
 	var out []exception
-	seen := map[string]bool{}
 	for _, e := range list.items() {
 		loose := in.inside(e, inException, "")
 		if !e.isMap() {
@@ -224,16 +231,18 @@ func (r *reader) exceptions(item node, at *place, appending bool) []exception {
 		}
 		ex := exception{name: r.text(e, "name", loose)}
 		ex.at = at.inside(e, inException, ex.name)
+		for _, other := range out {
+			if other.name == ex.name {
+				r.warn(WarnExceptionNameNotUnique, ex.at,
+					"Multiple definitions of exception '%s' in the same rule", ex.name)
+			}
+		}
 		ex.fields = r.exEntry(e, "fields", ex.at, appending)
 		ex.comps = r.exEntry(e, "comps", ex.at, true)
 		r.exValues(e, &ex, appending)
 		if r.err != nil {
 			return nil
 		}
-		if seen[ex.name] {
-			r.warn(WarnExceptionNameNotUnique, ex.at, "Multiple definitions of exception '%s' in the same rule", ex.name)
-		}
-		seen[ex.name] = true
 		out = append(out, ex)
 	}
 	return out
@@ -263,20 +272,23 @@ func (r *reader) exValues(e node, ex *exception, appending bool) {
 // exEntry reads the value of a key that is a text or a list of texts.
 func (r *reader) exEntry(e node, key string, at *place, optional bool) exEntry {
 	v := e.get(key)
-	switch {
-	case !v.defined():
+	if !v.defined() {
 		if !optional {
 			r.invalid(at, "Item has no mapping for key '%s'", key)
 		}
 		return exEntry{}
-	case v.isNull():
-		r.invalid(at, "Mapping for key '%s' is empty", key)
-		return exEntry{}
 	}
-	return r.exValue(v, at.inside(v, inValueFor, key), 0)
+	return r.exText(v, at.inside(v, inValueFor, key), 0)
 }
 
+// exValue reads one of the values of an exception.
 func (r *reader) exValue(v node, at *place, depth int) exEntry {
+	return r.exText(v, at.inside(v, inValueFor, ""), depth)
+}
+
+// exText reads a text or a list of such. Anything else counts as an empty
+// text, which is as good as none.
+func (r *reader) exText(v node, at *place, depth int) exEntry {
 	if !r.use(at) {
 		return exEntry{}
 	}
@@ -287,20 +299,16 @@ func (r *reader) exValue(v node, at *place, depth int) exEntry {
 		if v.scalar() == "" {
 			r.invalid(at, "Value must be non-empty")
 		}
-		return exEntry{set: true, text: v.scalar()}
+		return exEntry{text: v.scalar()}
 	case v.isSequence():
-		out := exEntry{set: true, list: true}
+		out := exEntry{list: true}
 		for _, i := range v.items() {
-			out.items = append(out.items, r.exValue(i, at.inside(i, inExceptionValue, ""), depth+1))
+			out.items = append(out.items, r.exValue(i, at.inside(i, inException, ""), depth+1))
 			if r.err != nil {
 				return exEntry{}
 			}
 		}
 		return out
-	case v.isNull():
-		r.invalid(at, "Value must be non-empty")
-	default:
-		r.invalid(at, "Value is not a scalar value")
 	}
 	return exEntry{}
 }

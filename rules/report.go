@@ -135,8 +135,9 @@ func (f *FileReport) schemaText() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d Schema warnings:\n", len(f.SchemaWarnings))
 	for _, w := range f.SchemaWarnings {
-		b.WriteString("------\n" + w + "\n------\n")
+		b.WriteString("------\n" + w + "\n")
 	}
+	b.WriteString("------\n")
 	return b.String()
 }
 
@@ -224,8 +225,8 @@ type jsonIssue struct {
 type jsonFile struct {
 	Errors         []jsonIssue `json:"errors"`
 	Name           string      `json:"name"`
-	SchemaValid    bool        `json:"schema_valid"`
-	SchemaWarnings []string    `json:"schema_warnings"`
+	SchemaValid    *bool       `json:"schema_valid,omitempty"`
+	SchemaWarnings *[]string   `json:"schema_warnings,omitempty"`
 	Successful     bool        `json:"successful"`
 	Warnings       []jsonIssue `json:"warnings"`
 }
@@ -236,14 +237,17 @@ func (r *Report) JSON() json.RawMessage {
 	files := make([]jsonFile, 0, len(r.Files))
 	for i := range r.Files {
 		f := &r.Files[i]
-		files = append(files, jsonFile{
-			Errors:         jsonIssues(f.Errors, Code.Describe),
-			Name:           f.Name,
-			SchemaValid:    f.Schema != SchemaFailed,
-			SchemaWarnings: append([]string{}, f.SchemaWarnings...),
-			Successful:     f.OK(),
-			Warnings:       jsonIssues(f.Warnings, Code.Sentence),
-		})
+		j := jsonFile{
+			Errors:     jsonIssues(f.Errors, Code.Describe),
+			Name:       f.Name,
+			Successful: f.OK(),
+			Warnings:   jsonIssues(f.Warnings, Code.Sentence),
+		}
+		if f.Schema != SchemaNone {
+			valid, why := f.Schema == SchemaOK, append([]string{}, f.SchemaWarnings...)
+			j.SchemaValid, j.SchemaWarnings = &valid, &why
+		}
+		files = append(files, j)
 	}
 	return mustJSON(files)
 }

@@ -156,9 +156,9 @@ func TestSnippetShowsTheLineAndAtMostEightyBytesAroundThePlace(t *testing.T) {
 		"the end of the text":     {"one\ntwo\n", 8, "two\n  ^\n"},
 		"far beyond it":           {"one", 99, "one\n  ^\n"},
 		"a line break":            {"one\ntwo", 3, "one\n  ^\n"},
-		"cut on both sides":       {long + "!" + long, 100, "..." + long[:77] + "!" + long[:76] + "...\n" + strings.Repeat(" ", 80) + "^\n"},
-		"an empty text":           {"\n\n", 1, "\n^\n"},
-		"cut at the end":          {"!" + long, 0, "!" + long[:76] + "...\n^\n"},
+		"cut on both sides":       {long + "!" + long, 100, "..." + long[:77] + "!" + long[:77] + "...\n" + strings.Repeat(" ", 80) + "^\n"},
+		"an empty text":           {"\n\n", 1, noContext},
+		"cut at the end":          {"!" + long, 0, "!" + long[:77] + "...\n^\n"},
 		"a short line is not cut": {long[:50], 20, long[:50] + "\n" + strings.Repeat(" ", 20) + "^\n"},
 	}
 	for name, tt := range tests {

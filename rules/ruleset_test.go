@@ -234,12 +234,12 @@ func TestNearest(t *testing.T) {
 }
 
 func TestVersions(t *testing.T) {
-	for text, want := range map[string]string{"0": "0.0.0", "13": "0.13.0", "0.57.0": "0.57.0", "1.2.3-rc1+b": "1.2.3"} {
+	for text, want := range map[string]string{"0": "0.0.0", "13": "0.13.0", "0.57.0": "0.57.0", "1.2.3-rc1+b": "1.2.3", "1.2.3.4": "1.2.3", "0x10": "0.16.0", "7 ": "0.7.0"} {
 		if v, ok := parseEngineVersion(text); !ok || v.String() != want {
 			t.Errorf("%q is %v (%v), want %s", text, v, ok, want)
 		}
 	}
-	for _, text := range []string{"", "-1", "0.26", "1.2", "seven", "1.2.3.4", "1..3"} {
+	for _, text := range []string{"", "-1", "0.26", "1.2", "seven", "1..3", "v1.2.3", "1.2.x"} {
 		if v, ok := parseEngineVersion(text); ok {
 			t.Errorf("%q is %v", text, v)
 		}

@@ -3,8 +3,10 @@
 package rules
 
 import (
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // shape is what a value of a rules file should look like: the part of JSON
@@ -13,15 +15,18 @@ import (
 type shape struct {
 	kind     string // array, object, string, integer, boolean; "" for anything
 	words    []string
+	anyOf    []*shape
 	items    *shape
 	keys     map[string]*shape // no others are allowed
 	required []string
+	notEmpty bool // an object must have a key
 }
 
 var (
 	shapeText  = &shape{kind: "string"}
 	shapeFlag  = &shape{kind: "boolean"}
 	shapeTexts = &shape{kind: "array", items: shapeText}
+	shapeItems = &shape{kind: "array", items: &shape{anyOf: []*shape{{kind: "integer"}, {kind: "string"}}}}
 	shapeHow   = &shape{kind: "string", words: []string{"append", "replace"}}
 
 	fileShape = &shape{kind: "array", items: &shape{kind: "object", keys: map[string]*shape{
@@ -36,7 +41,7 @@ var (
 				}},
 			},
 		}},
-		"list": shapeText, "items": shapeTexts,
+		"list": shapeText, "items": shapeItems,
 		"macro": shapeText, "rule": shapeText,
 		"condition": shapeText, "desc": shapeText, "output": shapeText, "source": shapeText,
 		"priority": {kind: "string", words: []string{
@@ -46,10 +51,11 @@ var (
 		"skip-if-unknown-filter": shapeFlag, "capture": shapeFlag,
 		"capture_duration": {kind: "integer"},
 		"tags":             shapeTexts,
-		"exceptions": {kind: "array", items: &shape{kind: "object", keys: map[string]*shape{
-			"name": shapeText, "fields": {}, "comps": {}, "values": {kind: "array"},
-		}}},
-		"override": {kind: "object", keys: overrideShapes()},
+		"exceptions": {kind: "array", items: &shape{
+			kind: "object", required: []string{"name"},
+			keys: map[string]*shape{"name": shapeText, "fields": {}, "comps": {}, "values": {}},
+		}},
+		"override": {kind: "object", keys: overrideShapes(), notEmpty: true},
 	}}}
 )
 
@@ -61,62 +67,127 @@ func overrideShapes() map[string]*shape {
 	return m
 }
 
-// checkSchema compares the first document of a file with the shape of rules
-// files. Only the first difference is told.
-func checkSchema(doc node) (SchemaStatus, []string) {
-	if !doc.defined() || doc.isNull() {
+// Most that a schema check looks at and reports: aliases multiply a file.
+const (
+	maxSchemaNodes    = 1 << 20
+	maxSchemaWarnings = 1000
+)
+
+// checkSchema compares the documents of a file with the shape of rules files.
+// The first document alone decides. When it is wrong, the reasons of all
+// documents are told, of each the innermost first and then what it is in.
+func checkSchema(docs []node) (SchemaStatus, []string) {
+	if len(docs) == 0 || !docs[0].defined() || docs[0].isNull() {
 		return SchemaNone, nil
 	}
-	if why := fileShape.check(doc, "<root>", 0); why != "" {
-		return SchemaFailed, []string{"failed for " + why}
+	c := shapeCheck{}
+	for i, doc := range docs {
+		if !doc.defined() || doc.isNull() {
+			break
+		}
+		if !c.check(fileShape, doc, "<root>") {
+			continue
+		}
+		if i == 0 {
+			return SchemaOK, nil
+		}
+		c.why = append(c.why, "ok")
 	}
-	return SchemaOK, nil
+	return SchemaFailed, c.why
 }
 
-// check returns where and how n differs from the shape; "" when it does not.
-func (s *shape) check(n node, at string, depth int) string {
-	if depth > maxDepth || !s.typeOK(n) {
-		return at + ": Value type not permitted by 'type' constraint."
+// shapeCheck collects how a file differs from its shape.
+type shapeCheck struct {
+	why   []string
+	nodes int
+}
+
+func (c *shapeCheck) fail(at, why string) {
+	if len(c.why) < maxSchemaWarnings {
+		c.why = append(c.why, "failed for "+at+": "+why)
+	}
+}
+
+// check reports whether n has the shape s.
+func (c *shapeCheck) check(s *shape, n node, at string) bool {
+	if c.nodes++; c.nodes > maxSchemaNodes {
+		return true
+	}
+	ok := true
+	fail := func(why string) {
+		c.fail(at, why)
+		ok = false
+	}
+	if !s.typeOK(n) {
+		fail("Value type not permitted by 'type' constraint.")
+	}
+	if !c.checkAny(s, n, at) {
+		ok = false
 	}
 	if s.words != nil && !slices.Contains(s.words, n.scalar()) {
-		return at + ": Failed to match against any enum values."
+		fail("Failed to match against any enum values.")
 	}
 	if s.items != nil {
 		for i, item := range n.items() {
-			if why := s.items.check(item, at+"["+strconv.Itoa(i)+"]", depth+1); why != "" {
-				return why
+			if !c.check(s.items, item, at+"["+strconv.Itoa(i)+"]") {
+				fail("Failed to validate item #" + strconv.Itoa(i) + " in array.")
 			}
 		}
 	}
-	if s.keys != nil {
-		if why := s.checkKeys(n, at, depth); why != "" {
-			return why
+	if s.keys != nil && n.isMap() && !c.checkKeys(s, n, at) {
+		ok = false
+	}
+	return ok
+}
+
+// checkAny tells what keeps n from each of the shapes that it may have, when
+// it has none of them.
+func (c *shapeCheck) checkAny(s *shape, n node, at string) bool {
+	if s.anyOf == nil {
+		return true
+	}
+	before := len(c.why)
+	for i, sub := range s.anyOf {
+		if c.check(sub, n, at) {
+			c.why = c.why[:before]
+			return true
 		}
+		c.fail(at, "Failed to validate against child schema #"+strconv.Itoa(i)+".")
+	}
+	c.fail(at, "Failed to validate against any schemas allowed by anyOf constraint.")
+	return false
+}
+
+func (c *shapeCheck) checkKeys(s *shape, n node, at string) bool {
+	ok, size, extra := true, 0, ""
+	fail := func(why string) {
+		c.fail(at, why)
+		ok = false
+	}
+	for _, k := range slices.Sorted(maps.Keys(s.keys)) {
+		if v := n.get(k); v.defined() && !c.check(s.keys[k], v, at+"["+k+"]") {
+			fail("Failed to validate against schema associated with property name '" + k + "'.")
+		}
+	}
+	n.pairs(func(k, _ node) {
+		size++
+		if s.keys[k.scalar()] == nil && extra == "" {
+			extra = k.scalar()
+		}
+	})
+	if extra != "" {
+		fail("Object contains a property that could not be validated using 'properties' " +
+			"or 'additionalProperties' constraints: '" + extra + "'.")
+	}
+	if s.notEmpty && size == 0 {
+		fail("Object should have no fewer than 1 properties.")
 	}
 	for _, k := range s.required {
 		if !n.get(k).defined() {
-			return at + ": Missing required property '" + k + "'."
+			fail("Missing required property '" + k + "'.")
 		}
 	}
-	return ""
-}
-
-func (s *shape) checkKeys(n node, at string, depth int) string {
-	why, extra := "", ""
-	n.pairs(func(k, v node) {
-		sub, ok := s.keys[k.scalar()]
-		switch {
-		case !ok && extra == "":
-			extra = at + ": Object contains a property that could not be validated using 'properties' " +
-				"or 'additionalProperties' constraints: '" + k.scalar() + "'."
-		case ok && why == "":
-			why = sub.check(v, at+"["+k.scalar()+"]", depth+1)
-		}
-	})
-	if why == "" {
-		why = extra
-	}
-	return why
+	return ok
 }
 
 func (s *shape) typeOK(n node) bool {
@@ -130,7 +201,7 @@ func (s *shape) typeOK(n node) bool {
 	case "boolean":
 		return n.isScalar() && (n.scalar() == "true" || n.scalar() == "false")
 	case "integer":
-		_, err := strconv.ParseInt(n.scalar(), 10, 64)
+		_, err := strconv.ParseInt(strings.TrimLeft(n.scalar(), " \t\n"), 10, 64)
 		return n.isScalar() && err == nil
 	}
 	return true

@@ -28,6 +28,13 @@ func (s *shape) schema() map[string]any {
 	if s.words != nil {
 		m["enum"] = s.words
 	}
+	for _, sub := range s.anyOf {
+		list, _ := m["anyOf"].([]any)
+		m["anyOf"] = append(list, sub.schema())
+	}
+	if s.notEmpty {
+		m["minProperties"] = 1
+	}
 	if s.items != nil {
 		m["items"] = s.items.schema()
 	}

@@ -94,7 +94,7 @@ func outcome(rs *Ruleset, rep *Report) string {
 		}
 		fmt.Fprintf(&b, "%s: %s", f.Name, word)
 		if f.Schema == SchemaFailed {
-			b.WriteString(", " + strings.Join(f.SchemaWarnings, "; "))
+			b.WriteString(", " + f.SchemaWarnings[0])
 		}
 		b.WriteByte('\n')
 		printIssues(&b, "error", f.Errors)

@@ -35,21 +35,28 @@ func (v version) meets(required version) bool {
 	return v.major == required.major && !v.less(required)
 }
 
+// parseVersion reads the three numbers at the beginning of s; what follows
+// them, such as -rc1, does not count.
 func parseVersion(s string) (version, bool) {
-	if i := strings.IndexAny(s, "-+"); i >= 0 {
-		s = s[:i]
-	}
-	parts := strings.Split(s, ".")
-	if len(parts) != 3 {
-		return version{}, false
-	}
 	var n [3]uint32
-	for i, p := range parts {
-		v, err := strconv.ParseUint(p, 10, 32)
+	for i := range n {
+		if i > 0 {
+			rest, ok := strings.CutPrefix(s, ".")
+			if !ok {
+				return version{}, false
+			}
+			s = rest
+		}
+		s = strings.TrimLeft(s, " \t\n\v\f\r")
+		end := 0
+		for end < len(s) && '0' <= s[end] && s[end] <= '9' {
+			end++
+		}
+		v, err := strconv.ParseUint(s[:end], 10, 32)
 		if err != nil {
 			return version{}, false
 		}
-		n[i] = uint32(v)
+		n[i], s = uint32(v), s[end:]
 	}
 	return version{n[0], n[1], n[2]}, true
 }
