@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command gen writes everything that is made from the schema: the tables of
-// package scap and the headers of drivers/probe/gen. It runs by go generate
+// package scap, the headers of drivers/probe/gen and docs/syscalls.md. It runs by go generate
 // in drivers/schema. Files that would not change are left alone, so that
 // build caches keep their worth.
 package main
@@ -66,6 +66,7 @@ func generate(s *schema.Schema) (map[string][]byte, error) {
 		{"drivers/probe/gen/conv.h", cConversions},
 		{"drivers/probe/gen/fillers.h", cFillers},
 		{"drivers/probe/gen/list.h", cList},
+		{"docs/syscalls.md", syscallDocs},
 	} {
 		text, err := f.make(s)
 		if err != nil {
