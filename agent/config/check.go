@@ -130,9 +130,9 @@ func unquotePair(s string) string {
 }
 
 // ListenAddressOK reports whether text is an IPv4 or IPv6 address, with
-// or without a zone.
+// or without a zone; blanks around it do not matter.
 func ListenAddressOK(text string) bool {
-	_, err := netip.ParseAddr(text)
+	_, err := netip.ParseAddr(strings.Trim(text, " \t\n\f\r"))
 	return err == nil
 }
 

@@ -5,6 +5,7 @@ package config
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -140,7 +141,10 @@ func TestOptionPaths(t *testing.T) {
 		{"a gap makes a map", "rules_files: [x]", []string{"rules_files[3]=z"}, map[string]string{"rules_files.0": "x", "rules_files.3": "z"}},
 		{"empty brackets append", "", []string{"rules[].disable.rule=*", "rules[].enable.tag=x"},
 			map[string]string{"rules[0].disable.rule": "*", "rules[1].enable.tag": "x"}},
-		{"lists in lists", "", []string{"a[][]=1", "a[0][1]=2"}, map[string]string{"a[0][0]": "1", "a[0][1]": "2"}},
+		{"an index is the number that the brackets begin with", "l: [x, y]", []string{"l[ 1st]=z", "l[+0]=w"}, map[string]string{"l[0]": "w", "l[1]": "z"}},
+		{"a closing bracket is part of a name", "", []string{"a]=1"}, map[string]string{"a]": "1"}},
+		{"a negative index makes a map", "l: [x]", []string{"l[-1]=z"}, map[string]string{"l.0": "x", "l.-1": "z"}},
+		{"files to include are set before and again after the including", "config_files: []", []string{"config_files[]=a"}, map[string]string{"config_files[0]": "a", "config_files[1]": "a"}},
 		{"a name below a list makes a map", "append_output: [{extra_output: x}]", []string{"append_output.suggested_output=false"},
 			map[string]string{"append_output.0.extra_output": "x", "append_output.suggested_output": "false"}},
 		{"an object", "", []string{`metrics={"interval": "10s", "output_rule": true}`}, map[string]string{"metrics.interval": "10s"}},
@@ -167,14 +171,14 @@ func TestMalformedPathsAreErrors(t *testing.T) {
 		".a=x":                         `Config error at key ".a": Parsing error: unexpected character at pos 0`,
 		"=x":                           `Config error at key "": Parsing error: the key is empty`,
 		"rules_files[x]=r":             `Config error at key "rules_files[x]": Parsing error: expected a numeric index, found 'x'`,
-		"rules_files[-1]=r":            `Config error at key "rules_files[-1]": Parsing error: expected a numeric index, found '-1'`,
+		"a[][]=1":                      `Config error at key "a[][]": Parsing error: unexpected character at pos 3`,
 		"rules[0]enable.rule=b":        `Config error at key "rules[0]enable.rule": Parsing error: expected '.' character at pos 7`,
-		"rules[0=b":                    `Config error at key "rules[0": Parsing error: missing ']' for '[' at pos 5`,
+		"rules[0=b":                    `Config error at key "rules[0": Parsing error: expected a numeric index, found '0'`,
 		`a\x=1`:                        `Config error at key "a\x": Parsing error: invalid escape sequence '\x' at pos 1`,
 		`a\=1`:                         `Config error at key "a\": Parsing error: trailing backslash at pos 1`,
 		"webserver=5":                  `Config error at key "webserver.enabled": -o webserver=5 is a single value and has no keys below it`,
 		"priority.sub=1":               `Config error at key "priority.sub": main.yaml:1:11 is a single value and has no keys below it`,
-		"webserver[]=1":                `Config error at key "webserver[]": cannot append to the map at main.yaml:2:12`,
+		"webserver[]=1":                `Config error at key "webserver[]": Parsing error: expected a numeric index, found ''`,
 		"metrics={a: [1}":              `Config error at key "metrics": the value is not an object: `,
 		"rules[].disable.rul=*":        "rules: an entry must enable or disable a rule or a tag: bad conversion",
 		"priority=loud":                `Unknown priority "loud"--must be one of emergency, alert, critical, error, warning, notice, informational, debug (-o priority=loud)`,
@@ -400,4 +404,52 @@ func FuzzOptions(f *testing.F) {
 		}
 		c.Dump()
 	})
+}
+
+func TestScalarsConvertLikeTheReference(t *testing.T) {
+	for text, want := range map[string]uint32{
+		"0x10": 16, "010": 8, "+5": 5, `"5 "`: 5, "'7'": 7, "+0x1F": 31,
+		"08": 8765, "-5": 8765, `" 5"`: 8765, "1.5": 8765, "1e3": 8765, "4294967296": 8765, "1_000": 8765, "~": 8765, `""`: 8765,
+	} {
+		c, err := load(t, map[string]string{"main.yaml": "webserver: {listen_port: " + text + "}\n"})
+		if err != nil || c.Webserver.Port != want {
+			t.Errorf("%s: %v, %v, want %d", text, c, err, want)
+		}
+	}
+	for text, want := range map[string]float64{".5": .5, "1.": 1, "5e-1": .5, "010": 10, "0x1": 1, ".inf": math.Inf(1), "inf": 1, "1_0": 1} {
+		c, err := load(t, map[string]string{"main.yaml": "syscall_event_drops: {max_burst: " + text + "}\n"})
+		if err != nil || c.Drops.Burst != want {
+			t.Errorf("%s: %v, %v, want %v", text, c, err, want)
+		}
+	}
+}
+
+func TestUnusualConfigurations(t *testing.T) {
+	for text, want := range map[string]string{
+		"priority:":                          `Unknown priority "null"`,
+		"log_level: ~":                       "Unknown log level null",
+		"rules: x":                           "bad conversion",
+		"rules: {enable: {rule: x}}":         "",
+		"append_output: x":                   "bad conversion",
+		"append_output: [{extra_fields: ~}]": "bad conversion",
+		"append_output: [{suggested_output: maybe}]":           "bad conversion",
+		"append_output: [{match: {tags: [[a]]}}]":              "bad conversion",
+		"append_output: [{match: {tags: a}}]":                  "",
+		"plugins: {name: x}":                                   "",
+		"plugins: x":                                           "could not load plugins config",
+		"rules_files: [[a]]":                                   "bad conversion",
+		"config_files: {path: x}":                              "",
+		"config_files: [[a]]":                                  "bad conversion",
+		"config_files: ['']":                                   "",
+		"engine: {kind: modern_ebpf, kmod: 5}":                 "",
+		"engine: {kind: modern_ebpf, modern_ebpf: 5}":          `Config error at key "engine.modern_ebpf.cpus_for_each_buffer"`,
+		"syscall_event_drops: 5":                               `Config error at key "syscall_event_drops.actions"`,
+		"webserver: {listen_address: ' 127.0.0.1 '}":           "",
+		"engine: {kind: kmod, kmod: {buf_size_preset: 70000}}": "",
+	} {
+		_, err := load(t, map[string]string{"main.yaml": text + "\n"})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
 }

@@ -5,6 +5,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -18,6 +19,9 @@ func (c *Config) decode() error {
 	for i := range Keys {
 		k := &Keys[i]
 		n, err := c.tree.Lookup(k.Path)
+		if err != nil && c.otherEngine(k.Path) {
+			n, err = nil, nil
+		}
 		if err != nil {
 			return err
 		}
@@ -32,10 +36,19 @@ func (c *Config) decode() error {
 		case k.dst != nil:
 			dst := k.dst(c)
 			if list, ok := dst.(*[]string); ok {
+				for _, item := range n.entries() {
+					if item.Kind == List || item.Kind == Map {
+						return badEntry(k.Path, item, "an entry is a text")
+					}
+				}
 				*list = stringList(n)
 				continue
 			}
-			if n == nil || n.Kind != Scalar || !setScalar(dst, n.Text) {
+			text, isText := dst.(*string)
+			switch {
+			case isText && n != nil && n.written:
+				*text = "null" // this is what a null is as a text
+			case n == nil || n.Kind != Scalar || !setScalar(dst, n.Text) || tooWide(dst, k):
 				setScalar(dst, k.Default)
 			}
 		}
@@ -43,8 +56,43 @@ func (c *Config) decode() error {
 	return nil
 }
 
-// setScalar converts text by the reader's rules: YAML 1.1 booleans, decimal
-// numbers that fit. It reports whether the text converts.
+// tooWide reports whether a number does not fit where the reference has less
+// room for it than we have: it counts as no number then.
+func tooWide(dst any, k *Key) bool {
+	switch d := dst.(type) {
+	case *int64: // the presets
+		return *d != int64(int16(*d))
+	case *uint32:
+		return k.Max != 0 && float64(*d) > k.Max
+	}
+	return false
+}
+
+// otherEngine reports whether a key is one of an engine that is not chosen:
+// nobody looks at it then. The kind of engine is decoded first.
+func (c *Config) otherEngine(key string) bool {
+	name, ok := strings.CutPrefix(key, "engine.")
+	name, _, sub := strings.Cut(name, ".")
+	return ok && sub && name != c.Engine.Kind
+}
+
+// entries returns the members of a list, or a single text as the only one; a
+// map or nothing has none.
+func (n *Node) entries() []*Node {
+	switch {
+	case n == nil:
+		return nil
+	case n.Kind == List:
+		return n.Items
+	case n.Kind == Scalar:
+		return []*Node{n}
+	}
+	return nil
+}
+
+// setScalar converts text by the reader's rules: YAML 1.1 booleans, decimal,
+// octal (0) and hexadecimal (0x) numbers that fit, decimal fractions. It
+// reports whether the text converts.
 func setScalar(dst any, text string) bool {
 	switch d := dst.(type) {
 	case *string:
@@ -55,23 +103,65 @@ func setScalar(dst any, text string) bool {
 		*d = v
 		return ok
 	case *int64:
-		v, err := strconv.ParseInt(text, 10, 64)
+		digits, base := numeral(text)
+		v, err := strconv.ParseInt(digits, base, 64)
 		*d = v
 		return err == nil
 	case *uint32:
-		v, err := strconv.ParseUint(text, 10, 32)
+		digits, base := numeral(text)
+		v, err := strconv.ParseUint(digits, base, 32)
 		*d = uint32(v)
 		return err == nil
 	case *uint64:
-		v, err := strconv.ParseUint(text, 10, 64)
+		digits, base := numeral(text)
+		v, err := strconv.ParseUint(digits, base, 64)
 		*d = v
 		return err == nil
 	case *float64:
-		v, err := strconv.ParseFloat(text, 64)
+		v, ok := parseFloat(text)
 		*d = v
-		return err == nil
+		return ok
 	}
 	return false
+}
+
+// numeral splits a number into its digits, with the sign if it is a minus, and
+// their base.
+func numeral(text string) (digits string, base int) {
+	digits = strings.TrimRight(text, " \t\n\v\f\r")
+	sign := ""
+	if strings.HasPrefix(digits, "-") {
+		sign = "-"
+	}
+	if len(digits) > 0 && strings.IndexByte("+-", digits[0]) >= 0 {
+		digits = digits[1:]
+	}
+	switch low := strings.ToLower(digits); {
+	case len(digits) > 0 && strings.IndexByte("+-", digits[0]) >= 0:
+		return "", 10
+	case strings.HasPrefix(low, "0x"):
+		return sign + digits[2:], 16
+	case len(digits) > 1 && digits[0] == '0':
+		return sign + digits[1:], 8
+	}
+	return sign + digits, 10
+}
+
+func parseFloat(text string) (float64, bool) {
+	switch text {
+	case ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF":
+		return math.Inf(1), true
+	case "-.inf", "-.Inf", "-.INF":
+		return math.Inf(-1), true
+	case ".nan", ".NaN", ".NAN":
+		return math.NaN(), true
+	}
+	text = strings.TrimRight(text, " \t\n\v\f\r")
+	if strings.Trim(text, "+-.eE0123456789") != "" {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	return v, err == nil
 }
 
 // ParseBool reads a boolean as YAML 1.1 writes them: y, yes, true, on and
@@ -101,8 +191,11 @@ func stringList(n *Node) []string {
 	case List:
 		list := make([]string, 0, len(n.Items))
 		for _, item := range n.Items {
-			if item.Kind == Scalar {
+			switch {
+			case item.Kind == Scalar:
 				list = append(list, item.Text)
+			case item.Kind == Null:
+				list = append(list, "null")
 			}
 		}
 		return list
@@ -123,10 +216,8 @@ func (n *Node) text(key string) string {
 }
 
 func decodeRules(c *Config, n *Node) error {
-	if n.Kind != List {
-		return nil // a map is what -o rules.x=y makes of a list: no entries
-	}
-	for _, item := range n.Items {
+	// A map is what -o rules.x=y makes of a list: no entries.
+	for _, item := range n.entries() {
 		sel, enable := item.Get("enable"), true
 		if sel == nil {
 			sel, enable = item.Get("disable"), false
@@ -148,20 +239,28 @@ func decodeStatic(c *Config, n *Node) error {
 }
 
 func decodeAppendOutput(c *Config, n *Node) error {
-	if n.Kind != List {
-		return nil
-	}
-	for _, item := range n.Items {
+	for _, item := range n.entries() {
 		if item.Kind != Map {
 			return badEntry("append_output", item, "an entry must be a map")
 		}
 		match := item.Get("match")
 		a := AppendOutput{
-			Source: match.text("source"), Rule: match.text("rule"), Tags: stringList(match.Get("tags")),
+			Source: match.text("source"), Rule: match.text("rule"),
 			ExtraOutput: item.text("extra_output"), Origin: item.Origin,
 		}
-		if v := item.Get("suggested_output"); v != nil {
-			setScalar(&a.Suggested, v.Text)
+		if tags := match.Get("tags"); tags != nil && tags.Kind == List {
+			for _, tag := range tags.Items {
+				if tag.Kind != Scalar {
+					return badEntry("append_output", tag, "a tag is a text")
+				}
+			}
+			a.Tags = stringList(tags)
+		}
+		if v := item.Get("extra_output"); v != nil && (v.Kind == List || v.Kind == Map) {
+			return badEntry("append_output", v, "extra_output is a text")
+		}
+		if v := item.Get("suggested_output"); v != nil && !setScalar(&a.Suggested, v.Text) {
+			return badEntry("append_output", v, "suggested_output is true or false")
 		}
 		if err := a.decodeFields(item.Get("extra_fields")); err != nil {
 			return err
@@ -175,7 +274,7 @@ func decodeAppendOutput(c *Config, n *Node) error {
 }
 
 func (a *AppendOutput) decodeFields(n *Node) error {
-	if n == nil || n.Kind == Null {
+	if n == nil {
 		return nil
 	}
 	if n.Kind != List {
@@ -202,7 +301,7 @@ func (a *AppendOutput) decodeFields(n *Node) error {
 }
 
 func decodePlugins(c *Config, n *Node) error {
-	for _, item := range n.Items {
+	for _, item := range n.entries() {
 		p := Plugin{
 			Name: item.text("name"), LibraryPath: item.text("library_path"),
 			InitConfig: item.text("init_config"), OpenParams: strings.TrimSpace(item.text("open_params")),

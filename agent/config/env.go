@@ -21,6 +21,9 @@ func Expand(s string, env func(string) (string, bool)) string {
 		rest := s[i:]
 		switch {
 		case strings.HasPrefix(rest, "$${"):
+			if strings.IndexByte(rest, '}') < 0 {
+				return s
+			}
 			s = s[:i] + rest[1:]
 			pos = i + len("${")
 		case strings.HasPrefix(rest, "${"):

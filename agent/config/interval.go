@@ -2,7 +2,10 @@
 
 package config
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 var intervalUnits = []struct {
 	name string
@@ -14,22 +17,29 @@ var intervalUnits = []struct {
 
 // ParseInterval reads a duration such as 1h30m as Prometheus writes them and
 // returns milliseconds; units go from large to small and blanks are ignored.
-// Anything else, a bare number included, is 0.
+// Anything else, a bare number included, is 0. A number that begins with 0 is
+// octal, as the reference has it.
 func ParseInterval(text string) uint64 {
 	var s []byte
 	for i := range len(text) {
-		if c := text[i]; c != ' ' && c != '\t' {
+		if c := text[i]; strings.IndexByte(" \t\n\v\f\r", c) < 0 {
 			s = append(s, c)
 		}
 	}
 	total, unit := uint64(0), 0
 	for i := 0; i < len(s); {
-		n, start := uint64(0), i
+		n, base, octal, start := uint64(0), uint64(10), true, i
+		if s[i] == '0' {
+			base = 8
+		}
 		for ; i < len(s) && s[i] >= '0' && s[i] <= '9'; i++ {
 			if n > math.MaxUint64/100 {
 				return 0
 			}
-			n = n*10 + uint64(s[i]-'0')
+			digit := uint64(s[i] - '0')
+			if octal = octal && digit < base; octal { // an octal number ends before 8 and 9
+				n = n*base + digit
+			}
 		}
 		if i == start {
 			return 0

@@ -45,9 +45,12 @@ func parsePath(key string) ([]step, error) {
 	for i := 0; i < len(key); {
 		switch c := key[i]; {
 		case c == '[' && len(steps) > 0:
+			if steps[len(steps)-1].kind != stepName {
+				return fail("unexpected character at pos %d", i) // of one index behind another
+			}
 			end := strings.IndexByte(key[i:], ']')
 			if end < 0 {
-				return fail("missing ']' for '[' at pos %d", i)
+				return fail("expected a numeric index, found '%s'", key[i+1:])
 			}
 			s, err := bracketStep(key[i+1 : i+end])
 			if err != "" {
@@ -61,7 +64,7 @@ func parsePath(key string) ([]step, error) {
 			if i < len(key) && key[i] == '.' {
 				i++
 			}
-		case c == '.' || c == '[' || c == ']':
+		case c == '.' || c == '[':
 			return fail("unexpected character at pos %d", i)
 		default:
 			name, next, err := nameStep(key, i)
@@ -85,7 +88,13 @@ func bracketStep(text string) (step, string) {
 	if text == "" {
 		return step{kind: stepAppend}, ""
 	}
-	n, err := strconv.ParseUint(text, 10, 31)
+	// The number at the beginning counts, whatever follows it.
+	digits := strings.TrimLeft(text, " \t\n\v\f\r")
+	end := 0
+	for end < len(digits) && ('0' <= digits[end] && digits[end] <= '9' || end == 0 && strings.IndexByte("+-", digits[0]) >= 0) {
+		end++
+	}
+	n, err := strconv.ParseInt(digits[:end], 10, 32)
 	if err != nil {
 		return step{}, fmt.Sprintf("expected a numeric index, found '%s'", text)
 	}
@@ -97,8 +106,6 @@ func nameStep(key string, i int) (name string, next int, problem string) {
 	var b strings.Builder
 	for ; i < len(key) && key[i] != '.' && key[i] != '['; i++ {
 		switch {
-		case key[i] == ']':
-			return "", 0, fmt.Sprintf("unexpected character at pos %d", i)
 		case key[i] != '\\':
 			b.WriteByte(key[i])
 		case i+1 == len(key):
@@ -128,7 +135,7 @@ func (n *Node) Lookup(key string) (*Node, error) {
 		case n.Kind == Scalar:
 			return nil, &KeyError{key, fmt.Sprintf("%s is a single value and has no keys below it", n.Origin)}
 		case s.kind == stepIndex && n.Kind == List:
-			if s.index >= len(n.Items) {
+			if s.index < 0 || s.index >= len(n.Items) {
 				return nil, nil
 			}
 			n = n.Items[s.index]
@@ -151,6 +158,9 @@ func (n *Node) Assign(key string, v *Node) error {
 	}
 	for i, s := range steps {
 		last := i == len(steps)-1
+		if s.kind == stepAppend && n.Kind != List && (n.Kind != Null || n.written) {
+			return &KeyError{key, "Parsing error: expected a numeric index, found ''"}
+		}
 		if n.Kind == Scalar {
 			return &KeyError{key, fmt.Sprintf("%s is a single value and has no keys below it", n.Origin)}
 		}
@@ -161,9 +171,6 @@ func (n *Node) Assign(key string, v *Node) error {
 		case stepIndex:
 			slot = n.indexSlot(s.index)
 		case stepAppend:
-			if n.Kind == Map {
-				return &KeyError{key, fmt.Sprintf("cannot append to the map at %s", n.Origin)}
-			}
 			n.Kind = List
 			n.Items = append(n.Items, &Node{Origin: v.Origin})
 			slot = &n.Items[len(n.Items)-1]
@@ -198,7 +205,7 @@ func (n *Node) indexSlot(index int) **Node {
 	switch {
 	case n.Kind == Map:
 		return n.mapSlot(strconv.Itoa(index))
-	case index < len(n.Items):
+	case index >= 0 && index < len(n.Items):
 		return &n.Items[index]
 	case index == len(n.Items):
 		n.Kind = List

@@ -177,10 +177,10 @@ var Keys = []Key{
 
 	{Path: "syscall_event_timeouts.max_consecutives", Default: "1000", Doc: "empty reads in a row before a message",
 		dst: func(c *Config) any { return &c.TimeoutsMax }},
-	{Path: "syscall_event_drops.threshold", Default: "0.1", Doc: "share of lost events that triggers the actions, 0 to 1",
-		dst: func(c *Config) any { return &c.Drops.Threshold }},
 	{Path: "syscall_event_drops.actions", Doc: "ignore, log, alert, exit",
 		dst: func(c *Config) any { return &c.Drops.Actions }},
+	{Path: "syscall_event_drops.threshold", Default: "0.1", Doc: "share of lost events that triggers the actions, 0 to 1",
+		dst: func(c *Config) any { return &c.Drops.Threshold }},
 	{Path: "syscall_event_drops.rate", Default: "0.03333", Doc: "actions per second",
 		dst: func(c *Config) any { return &c.Drops.Rate }},
 	{Path: "syscall_event_drops.max_burst", Default: "1", Doc: "actions at once",

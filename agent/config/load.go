@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -166,10 +167,10 @@ func (n *Node) setOrigin(o Origin) {
 }
 
 // apply puts the options into the tree. Those of config_files come before the
-// files are included; all others after, so that they win over every file.
+// files are included; all of them after, so that they win over every file.
 func (c *Config) apply(options []option, configFiles bool) error {
 	for _, o := range options {
-		if strings.HasPrefix(o.key, "config_files") != configFiles {
+		if configFiles && !strings.HasPrefix(o.key, "config_files") {
 			continue
 		}
 		if err := c.tree.Assign(o.key, o.value.Clone()); err != nil {
@@ -184,21 +185,19 @@ func (c *Config) apply(options []option, configFiles bool) error {
 
 // include merges the files that config_files names.
 func (c *Config) include(s *Source) error {
-	list := c.tree.Get("config_files")
-	if list == nil || list.Kind == Null {
-		return nil
-	}
-	items := []*Node{list}
-	if list.Kind == List {
-		items = list.Items
-	}
-	for _, item := range items {
+	for _, item := range c.tree.Get("config_files").entries() {
 		path, strategy := item.Text, "append"
 		if item.Kind == Map {
 			path, strategy = item.text("path"), item.text("strategy")
 		}
-		if path == "" {
+		if item.Kind == List || item.Kind == Map && item.Get("path") == nil {
 			return badEntry("config_files", item, "an entry is a path or {path, strategy}")
+		}
+		if path == "" {
+			continue // like a file that does not exist
+		}
+		if c.MainFile != "" && samePath(path, c.MainFile) {
+			return messagef("Config error: 'config_files' directive tried to recursively include main config file: %s.", c.MainFile)
 		}
 		files, err := expandPath(path)
 		if err != nil {
@@ -214,9 +213,6 @@ func (c *Config) include(s *Source) error {
 }
 
 func (c *Config) includeFile(path, strategy string, s *Source) error {
-	if c.MainFile != "" && filepath.Clean(path) == filepath.Clean(c.MainFile) {
-		return messagef("Config error: 'config_files' directive tried to recursively include main config file: %s.", path)
-	}
 	tree, err := c.readFile(path, s.Env)
 	if err != nil {
 		return messagef("Cannot read config file (%s): %w", path, err)
@@ -224,12 +220,19 @@ func (c *Config) includeFile(path, strategy string, s *Source) error {
 	if tree.Get("config_files") != nil {
 		return messagef("Config error: 'config_files' directive in included config file %s.", path)
 	}
-	merge(c.tree, tree, strategy)
-	return nil
+	return merge(c.tree, tree, strategy)
+}
+
+// samePath compares paths as they are written; only repeated slashes do not
+// matter. The main file under another name is refused when it is read.
+func samePath(a, b string) bool {
+	slashes := func(r rune) bool { return r == '/' }
+	return strings.HasPrefix(a, "/") == strings.HasPrefix(b, "/") &&
+		slices.Equal(strings.FieldsFunc(a, slashes), strings.FieldsFunc(b, slashes))
 }
 
 // merge puts the top-level keys of from into to.
-func merge(to, from *Node, strategy string) {
+func merge(to, from *Node, strategy string) error {
 	for i, key := range from.Keys {
 		v, old := from.Items[i], to.Get(key)
 		switch {
@@ -238,12 +241,14 @@ func merge(to, from *Node, strategy string) {
 		case strategy == "add-only":
 		case v.Kind == List && old.Kind == List:
 			old.Items = append(old.Items, v.Items...)
-		case v.Kind == List && old.Kind == Scalar:
-			to.set(key, &Node{Kind: List, Items: append([]*Node{old}, v.Items...), Origin: old.Origin})
+		case v.Kind == List && old.Kind != Null && len(v.Items) > 0:
+			return messagef("appending to a non-sequence: %s is a list at %s but not at %s", key, v.Origin, old.Origin)
+		case v.Kind == List && old.Kind != Null:
 		default:
 			to.set(key, v)
 		}
 	}
+	return nil
 }
 
 // expandPath returns the files that a path stands for: itself, or the regular

@@ -45,12 +45,13 @@ func (o Origin) String() string {
 // YAML's, because overrides and included files rewrite it and every value must
 // still know where it came from.
 type Node struct {
-	Kind   Kind
-	Text   string // of a scalar
-	Quoted bool   // the scalar was quoted: never null
-	Keys   []string
-	Items  []*Node // of a list, or the values of Keys
-	Origin Origin
+	Kind    Kind
+	Text    string // of a scalar
+	Quoted  bool   // the scalar was quoted: never null
+	written bool   // a null that stands in a file
+	Keys    []string
+	Items   []*Node // of a list, or the values of Keys
+	Origin  Origin
 }
 
 // maxNodes bounds what aliases can blow a file up to.
@@ -116,7 +117,7 @@ func (b *builder) build(y *yaml.Node) (*Node, error) {
 		n.Quoted = y.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
 		if !n.Quoted && isNullText(n.Text) {
 			n.Kind = Null
-			n.Text = ""
+			n.Text, n.written = "", true
 		} else if b.env != nil {
 			n.Text = Expand(n.Text, b.env)
 		}
