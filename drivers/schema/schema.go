@@ -89,6 +89,10 @@ func (h *Half) Live() bool { return h.Status == StatusDriver }
 // Generated reports whether the generator writes the half's filler.
 func (h *Half) Generated() bool { return h.Live() && h.Filler == FillerSimple }
 
+// Ready reports whether the half's filler is generated apart from the others,
+// because not every driver can make the event yet.
+func (h *Half) Ready() bool { return h.Live() && h.Filler == FillerReady }
+
 // HasFiller reports whether the half has a filler, generated or by hand.
 func (h *Half) HasFiller() bool {
 	return h.Live() && (h.Filler == FillerSimple || h.Filler == FillerHand)
@@ -122,6 +126,7 @@ const (
 	FillerSimple  = ""        // generated from the parameters' sources
 	FillerHand    = "hand"    // written in drivers/probe
 	FillerGeneric = "generic" // none yet: the call arrives as the generic event
+	FillerReady   = "ready"   // generated apart, for drivers that have the hook for it
 	FillerNone    = "none"    // not made by a filler: iterators, drop markers
 )
 

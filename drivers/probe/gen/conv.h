@@ -233,4 +233,40 @@ TCL_INLINE u32 tcl_conv_uring_setup_flags(u64 v)
 	return f;
 }
 
+/* quotactl_cmds */
+TCL_INLINE u32 tcl_conv_quota_subcmd(u64 v)
+{
+	u32 k = v;
+
+	if (k == 22529)
+		return 256;
+	if (k == 22530)
+		return 512;
+	if (k == 22531)
+		return 1024;
+	if (k == 22532)
+		return 2048;
+	if (k == 22533)
+		return 4096;
+	if (k == 22534)
+		return 8192;
+	if (k == 22535)
+		return 16384;
+	if (k == 8388609)
+		return 128;
+	if (k >= 8388610 && k <= 8388611)
+		return k - 8388609;
+	if (k == 8388612)
+		return 4;
+	if (k == 8388613)
+		return 8;
+	if (k == 8388614)
+		return 16;
+	if (k == 8388615)
+		return 32;
+	if (k == 8388616)
+		return 64;
+	return 0;
+}
+
 #endif

@@ -151,9 +151,7 @@ func cSyscalls(s *schema.Schema) ([]byte, error) {
 	f := newCFile("SYSCALLS", "From native numbers to codes; initialisers for tables that each driver places itself.", true)
 	f.p("\n#define TCL_NR_TABLE   %d", tableSize)
 	f.p("#define TCL_IA32_TABLE %d", tableSize)
-	// A BPF target is asked first: the compiler that makes it for another
-	// architecture still defines its own.
-	f.p("\n#if defined(__TARGET_ARCH_x86) || (!defined(__TARGET_ARCH_arm64) && defined(__x86_64__))")
+	f.p("\n#if %s", bpfTarget(schema.AMD64))
 	if err := cNumbers(f, s, schema.AMD64); err != nil {
 		return nil, err
 	}
@@ -259,9 +257,9 @@ func byNumber(s *schema.Schema, a schema.Arch) []*schema.Call {
 func cList(s *schema.Schema) ([]byte, error) {
 	f := newCFile("LIST", "Every event with a filler: X(name, code, number of parameters, number of parts).", true)
 	f.p("\n/* Events at the exit of a call. */")
-	f.xmacro("TCL_EVENTS", s, func(h *schema.Half) bool { return h.Exit() })
+	f.xmacro("TCL_EVENTS", s, func(h *schema.Half) bool { return h.HasFiller() && h.Exit() })
 	f.p("\n/* Events of kernel tracepoints. */")
-	f.xmacro("TCL_TRACEPOINT_EVENTS", s, func(h *schema.Half) bool { return !h.Exit() })
+	f.xmacro("TCL_TRACEPOINT_EVENTS", s, func(h *schema.Half) bool { return h.HasFiller() && !h.Exit() })
 	return f.done()
 }
 
@@ -269,7 +267,7 @@ func (f *cFile) xmacro(name string, s *schema.Schema, want func(*schema.Half) bo
 	lines := []string{fmt.Sprintf("#define %s(X)", name)}
 	width := len(lines[0])
 	for _, h := range s.Events {
-		if h.HasFiller() && want(h) {
+		if want(h) {
 			l := fmt.Sprintf("X(%s, %s, %d, %d)", h.Ident(), h.Enum, len(h.Params), h.Parts)
 			lines = append(lines, l)
 			width = max(width, 8+len(l))

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -266,6 +267,57 @@ func TestHeadersIncludeNoSystemHeader(t *testing.T) {
 		}
 		if !bytes.HasPrefix(text, []byte("/* SPDX-License-Identifier: GPL-2.0-only OR MIT */\n/* "+notice)) {
 			t.Errorf("%s does not start with licence and notice", name)
+		}
+	}
+}
+
+func TestReadyFillersStandApart(t *testing.T) {
+	s := load(t)
+	ready, err := cReady(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fillers, err := cFillers(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, h := range s.Events {
+		if !h.Ready() {
+			continue
+		}
+		n++
+		if h.HasFiller() || bytes.Contains(fillers, []byte("tcl_fill_"+h.Ident()+"(")) {
+			t.Errorf("%s is among the fillers of every driver", h.Enum)
+		}
+		if !bytes.Contains(ready, []byte("\tX("+h.Ident()+", "+h.Enum+", ")) || !bytes.Contains(ready, []byte("tcl_fill_"+h.Ident()+"(struct tcl_ctx *c)")) {
+			t.Errorf("%s is not in ready.h", h.Enum)
+		}
+	}
+	if got := bytes.Count(ready, []byte("\tX(")); got != n || n == 0 {
+		t.Errorf("the lists of ready.h have %d events, want %d", got, n)
+	}
+}
+
+// The calls whose arguments another thread could rewrite before the exit are
+// read at their entry too.
+func TestCallsThatCanBeRacedHaveEnterEvents(t *testing.T) {
+	s := load(t)
+	ready, err := cReady(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"open", "openat", "openat2", "creat", "connect"} {
+		c := s.Call(name)
+		h := c.Enter()
+		if h == nil || !h.Ready() || !atEntry(h) {
+			t.Errorf("%s has no enter event", name)
+			continue
+		}
+		for _, a := range schema.Archs {
+			if nr, ok := c.Number[a]; ok && !bytes.Contains(ready, fmt.Appendf(nil, "[%d] = %d,", nr, h.Code)) {
+				t.Errorf("%s: no enter event for %s number %d", name, a, nr)
+			}
 		}
 	}
 }
