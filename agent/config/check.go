@@ -70,7 +70,7 @@ func (c *Config) checkEngine() error {
 	if kind == "replay" && c.Engine.CaptureFile == "" {
 		return c.fail("engine", "engine.kind is 'replay' but no engine.replay.capture_file specified.")
 	}
-	if c.Capture.Enabled && c.Capture.Mode != "rules" && c.Capture.Mode != "all_rules" {
+	if c.Capture.Mode != "rules" && c.Capture.Mode != "all_rules" {
 		return c.fail("capture.mode", "capture.mode '%s' is not a valid mode. Use rules or all_rules", c.Capture.Mode)
 	}
 	switch c.BaseSyscalls.StateSet {

@@ -453,3 +453,39 @@ func TestUnusualConfigurations(t *testing.T) {
 		}
 	}
 }
+
+func TestShapesOfTheReference(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"capture: {}":                  true,
+		"falco_libs: {}":               false,
+		"append_output: [{match: {}}]": true,
+		"append_output: [{}]":          true,
+		"append_output: [{extra_fields: [{a: b, c: d}]}]":  true,
+		"append_output: [{extra_fields: [{a: {b: c}}]}]":   false,
+		"rules: [{enable: {rule: a}, disable: {rule: b}}]": true,
+		"rules: [{}]":                                             false,
+		"config_files: [{path: a, note: x}]":                      true,
+		"config_files: [{strategy: append}]":                      false,
+		"plugins: [{name: a, library_path: b, init_config: [c]}]": false,
+		"plugins: [{name: a, library_path: b, init_config: ~}]":   true,
+		"rule_files: [a]":                                         true,
+		"rules_file: [a]":                                         false,
+		"rules_files: [~]":                                        false,
+		"priority: ~":                                             false,
+		"capture: {mode: sometimes}":                              false,
+		"capture: {default_duration: -5}":                         false,
+		"http_output: {max_consecutive_timeouts: 300}":            true,
+		"syscall_event_drops: {max_burst: 1.5}":                   false,
+		"syscall_event_drops: {threshold: 0x1}":                   true,
+		"container_engines: {docker: {enabled: true}}":            true,
+		"container_engines: {rkt: {enabled: true}}":               false,
+	} {
+		tree, err := parse([]byte(text), "x.yaml", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if why := Check(tree); (why == "") != ok {
+			t.Errorf("%s: %q", text, why)
+		}
+	}
+}

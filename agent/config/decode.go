@@ -63,7 +63,7 @@ func tooWide(dst any, k *Key) bool {
 	case *int64: // the presets
 		return *d != int64(int16(*d))
 	case *uint32:
-		return k.Max != 0 && float64(*d) > k.Max
+		return k.Wide != 0 && float64(*d) > k.Wide
 	}
 	return false
 }

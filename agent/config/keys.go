@@ -9,7 +9,8 @@ type Key struct {
 	Doc     string
 	Min     float64 // schema limits of a number, when Max is not 0
 	Max     float64
-	Ours    bool // not a key of Falco's
+	Wide    float64 // largest number that counts as one, when not 0
+	Ours    bool    // not a key of Falco's
 	// dst returns where a plain value goes.
 	dst func(*Config) any
 	// decode and shape serve the structured keys instead of dst.
@@ -20,7 +21,8 @@ type Key struct {
 // Keys is every key that the agent knows, in the order of the documentation.
 var Keys = []Key{
 	{Path: "config_files", Doc: "further files, or {path, strategy}; strategy: append, override, add-only",
-		shape: listOf(oneOf(str, object(req("path", str), opt("strategy", enum("append", "override", "add-only")))))},
+		shape: listOf(oneOf(str, &Shape{typ: "object", loose: true, props: []prop{
+			req("path", str), opt("strategy", enum("append", "override", "add-only"))}}))},
 	{Path: "watch_config_files", Default: "true", Doc: "reload when a configuration or rules file changes",
 		dst: func(c *Config) any { return &c.WatchConfigFiles }},
 	{Path: "rules_files", Doc: "rules files and folders, in order",
@@ -28,8 +30,8 @@ var Keys = []Key{
 	{Path: "rules_file", Doc: "old spelling of rules_files",
 		dst: func(c *Config) any { return &c.RulesFileOld }, shape: hidden},
 	{Path: "rules", Doc: "enable or disable rules by name pattern or tag, applied in order",
-		decode: decodeRules, shape: listOf(oneOf(
-			object(req("enable", ruleSelector)), object(req("disable", ruleSelector))))},
+		decode: decodeRules, shape: listOf(
+			object(opt("enable", ruleSelector), opt("disable", ruleSelector)))},
 
 	{Path: "engine.kind", Default: "auto", Doc: "where events come from: modern_ebpf (or modern_bpf), kmod, bpf, auto, replay, nodriver (Falco without the key: kmod)",
 		dst: func(c *Config) any { return &c.Engine.Kind }},
@@ -37,7 +39,7 @@ var Keys = []Key{
 		dst: func(c *Config) any { return &c.Engine.KmodPreset }},
 	{Path: "engine.kmod.drop_failed_exit", Default: "false", Doc: "do not collect failed calls",
 		dst: func(c *Config) any { return &c.Engine.KmodDropFailed }},
-	{Path: "engine.modern_ebpf.cpus_for_each_buffer", Default: "2", Min: 0, Max: 65535, Doc: "CPUs that share a ring; 0: one ring for all",
+	{Path: "engine.modern_ebpf.cpus_for_each_buffer", Default: "2", Wide: 65535, Doc: "CPUs that share a ring; 0: one ring for all",
 		dst: func(c *Config) any { return &c.Engine.CPUsPerBuffer }},
 	{Path: "engine.modern_ebpf.buf_size_preset", Default: "4", Doc: "ring size: 1 is 1 MiB, each step doubles it",
 		dst: func(c *Config) any { return &c.Engine.ModernPreset }},
@@ -62,8 +64,8 @@ var Keys = []Key{
 	{Path: "capture.path_prefix", Default: "/tmp/tiercel", Doc: "beginning of the captures' names",
 		dst: func(c *Config) any { return &c.Capture.PathPrefix }},
 	{Path: "capture.mode", Default: "rules", Doc: "rules: those with capture: true; all_rules: any",
-		dst: func(c *Config) any { return &c.Capture.Mode }},
-	{Path: "capture.default_duration", Default: "5000", Doc: "length in ms",
+		dst: func(c *Config) any { return &c.Capture.Mode }, shape: enum("rules", "all_rules")},
+	{Path: "capture.default_duration", Default: "5000", Min: 0, Max: 1<<32 - 1, Doc: "length in ms",
 		dst: func(c *Config) any { return &c.Capture.DurationMS }},
 	{Path: "capture.max_file_size_mb", Default: "0", Min: 0, Max: 1048576, Doc: "0: no limit",
 		dst: func(c *Config) any { return &c.Capture.MaxMB }},
@@ -71,7 +73,7 @@ var Keys = []Key{
 	{Path: "load_plugins", Doc: "the plugins to load; absent: all of plugins",
 		dst: func(c *Config) any { return &c.LoadPlugins }},
 	{Path: "plugins", Doc: "plugins that may be loaded", decode: decodePlugins, shape: listOf(object(
-		req("name", str), req("library_path", str), opt("init_config", anything), opt("open_params", str)))},
+		req("name", str), req("library_path", str), opt("init_config", oneOf(openMap, str, null)), opt("open_params", str)))},
 	{Path: "plugins_hostinfo", Default: "true", Doc: "give plugins the host's information",
 		dst: func(c *Config) any { return &c.HostInfo }},
 
@@ -80,10 +82,10 @@ var Keys = []Key{
 	{Path: "rule_matching", Default: "first", Doc: "first: one alert per event; all: one per matching rule",
 		dst: func(c *Config) any { return &c.RuleMatching }},
 	{Path: "append_output", Doc: "texts and fields added to the outputs of rules", decode: decodeAppendOutput,
-		shape: listOf(object(
-			opt("match", object(opt("source", str), opt("rule", str), opt("tags", listOf(str)))),
-			opt("extra_output", str), opt("extra_fields", listOf(oneOf(str, openMap))),
-			opt("suggested_output", boolean)))},
+		shape: listOf(maybeEmpty(object(
+			opt("match", maybeEmpty(object(opt("source", str), opt("rule", str), opt("tags", listOf(str))))),
+			opt("extra_output", str), opt("extra_fields", listOf(oneOf(str, textMap))),
+			opt("suggested_output", boolean))))},
 	{Path: "static_fields", Doc: "constants usable as static.NAME", decode: decodeStatic, shape: openMap},
 	{Path: "resolve_host_names", Default: "true", Ours: true, Doc: "look up the host names that enabled rules compare with fd.sip.name and the like (DNS)",
 		dst: func(c *Config) any { return &c.ResolveNames }},
@@ -145,7 +147,7 @@ var Keys = []Key{
 		dst: func(c *Config) any { return &c.HTTP.Compress }},
 	{Path: "http_output.keep_alive", Default: "false", Doc: "TCP keep-alive",
 		dst: func(c *Config) any { return &c.HTTP.KeepAlive }},
-	{Path: "http_output.max_consecutive_timeouts", Default: "5", Min: 0, Max: 255, Doc: "retries after a time-out",
+	{Path: "http_output.max_consecutive_timeouts", Default: "5", Wide: 255, Doc: "retries after a time-out",
 		dst: func(c *Config) any { return &c.HTTP.MaxTimeouts }},
 
 	{Path: "webserver.enabled", Default: "false", Doc: "serve health, versions and metrics",
@@ -184,7 +186,7 @@ var Keys = []Key{
 	{Path: "syscall_event_drops.rate", Default: "0.03333", Doc: "actions per second",
 		dst: func(c *Config) any { return &c.Drops.Rate }},
 	{Path: "syscall_event_drops.max_burst", Default: "1", Doc: "actions at once",
-		dst: func(c *Config) any { return &c.Drops.Burst }},
+		dst: func(c *Config) any { return &c.Drops.Burst }, shape: &Shape{typ: "integer"}},
 	{Path: "syscall_event_drops.simulate_drops", Default: "false", Doc: "test aid",
 		dst: func(c *Config) any { return &c.Drops.Simulate }},
 

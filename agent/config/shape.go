@@ -13,7 +13,7 @@ import (
 // files against and that JSONSchema prints. Types are weak: every scalar is
 // text, and a text that reads as a number or as true or false is one.
 type Shape struct {
-	typ      string // object, array, string, boolean, integer, number; "" is anything
+	typ      string // object, array, string, boolean, integer, number, null; "" is anything
 	props    []prop
 	items    *Shape
 	oneOf    []*Shape
@@ -21,6 +21,8 @@ type Shape struct {
 	min, max float64
 	limited  bool
 	open     bool // an object with keys of the user's choice
+	loose    bool // an object that may have other keys, too
+	empty    bool // an object that may have no key
 	hidden   bool // known to the reader, unknown to the schema
 	doc      string
 	def      string
@@ -35,8 +37,9 @@ type prop struct {
 var (
 	str      = &Shape{typ: "string"}
 	boolean  = &Shape{typ: "boolean"}
-	anything = &Shape{}
 	openMap  = &Shape{typ: "object", open: true}
+	textMap  = &Shape{typ: "object", open: true, items: str}
+	null     = &Shape{typ: "null"}
 	hidden   = &Shape{hidden: true}
 
 	ruleSelector = object(opt("rule", str), opt("tag", str))
@@ -46,6 +49,7 @@ func listOf(items *Shape) *Shape     { return &Shape{typ: "array", items: items}
 func oneOf(shapes ...*Shape) *Shape  { return &Shape{oneOf: shapes} }
 func enum(values ...string) *Shape   { return &Shape{typ: "string", enum: values} }
 func object(props ...prop) *Shape    { return &Shape{typ: "object", props: props} }
+func maybeEmpty(s *Shape) *Shape     { s.empty = true; return s }
 func req(name string, s *Shape) prop { return prop{name, s, true} }
 func opt(name string, s *Shape) prop { return prop{name, s, false} }
 func (s *Shape) child(name string) *Shape {
@@ -60,6 +64,18 @@ func (s *Shape) child(name string) *Shape {
 // root is the shape of a whole file, built from the table of keys.
 var root = buildRoot()
 
+// mayBeEmpty are the blocks that may have no key.
+var mayBeEmpty = map[string]bool{"capture": true, "engine.modern_ebpf": true}
+
+// obsolete are keys that the reference's schema allows and nothing reads.
+func obsolete() []prop {
+	engine := func(more ...prop) *Shape { return maybeEmpty(object(append(more, opt("enabled", boolean))...)) }
+	engines := maybeEmpty(object(
+		opt("docker", engine()), opt("podman", engine()), opt("lxc", engine()), opt("libvirt_lxc", engine()),
+		opt("bpm", engine()), opt("cri", engine(opt("sockets", listOf(str)), opt("disable_async", boolean)))))
+	return []prop{opt("rule_files", listOf(str)), opt("container_engines", engines)}
+}
+
 // requiredKeys must be there when their block is.
 var requiredKeys = map[string]bool{
 	"engine.kind": true, "engine.replay.capture_file": true, "program_output.program": true,
@@ -71,16 +87,18 @@ func buildRoot() *Shape {
 		k := &Keys[i]
 		parts := strings.Split(k.Path, ".")
 		at := top
-		for _, part := range parts[:len(parts)-1] {
+		for depth, part := range parts[:len(parts)-1] {
 			next := at.child(part)
 			if next == nil {
 				next = object()
+				next.empty = mayBeEmpty[strings.Join(parts[:depth+1], ".")]
 				at.props = append(at.props, opt(part, next))
 			}
 			at = next
 		}
 		at.props = append(at.props, prop{parts[len(parts)-1], k.leaf(), requiredKeys[k.Path]})
 	}
+	top.props = append(top.props, obsolete()...)
 	return top
 }
 
@@ -126,6 +144,11 @@ func (s *Shape) check(n *Node, at string) string {
 	switch s.typ {
 	case "":
 		return ""
+	case "null":
+		if n.Kind != Null {
+			return fmt.Sprintf("%s: must be nothing, is %s.", at, n.Kind)
+		}
+		return ""
 	case "object":
 		return s.checkObject(n, at)
 	case "array":
@@ -139,7 +162,7 @@ func (s *Shape) check(n *Node, at string) string {
 		}
 		return ""
 	}
-	if n.Kind != Scalar && (n.Kind != Null || s.typ != "string") {
+	if n.Kind != Scalar {
 		return fmt.Sprintf("%s: must be a %s, is %s.", at, s.typ, n.Kind)
 	}
 	return s.checkScalar(n.Text, at)
@@ -150,13 +173,24 @@ func (s *Shape) checkObject(n *Node, at string) string {
 		return fmt.Sprintf("%s: must be a map, is %s.", at, n.Kind)
 	}
 	if s.open {
+		for i, key := range n.Keys {
+			if s.items == nil {
+				break
+			}
+			if r := s.items.check(n.Items[i], at+"["+key+"]"); r != "" {
+				return r
+			}
+		}
 		return ""
 	}
-	if len(n.Keys) == 0 && at != "<root>" {
+	if len(n.Keys) == 0 && !s.empty && at != "<root>" {
 		return at + ": must have at least one key."
 	}
 	for i, key := range n.Keys {
 		child := s.child(key)
+		if child == nil && s.loose {
+			continue
+		}
 		if child == nil || child.hidden {
 			return fmt.Sprintf("%s: unknown key %q.%s", at, key, s.hint(key))
 		}
@@ -185,7 +219,11 @@ func (s *Shape) checkScalar(text, at string) string {
 		i, err = strconv.ParseInt(text, 10, 64)
 		v = float64(i)
 	case "number":
-		v, err = strconv.ParseFloat(text, 64)
+		if v, err = strconv.ParseFloat(text, 64); err != nil {
+			var i int64
+			i, err = strconv.ParseInt(text, 0, 64) // hexadecimal
+			v = float64(i)
+		}
 	}
 	switch {
 	case err != nil:
@@ -240,7 +278,10 @@ func (s *Shape) json() map[string]any {
 	if s.limited {
 		m["minimum"], m["maximum"] = s.min, s.max
 	}
-	if s.items != nil {
+	switch {
+	case s.items != nil && s.open:
+		m["additionalProperties"] = s.items.json()
+	case s.items != nil:
 		m["items"] = s.items.json()
 	}
 	for _, alt := range s.oneOf {
@@ -260,7 +301,13 @@ func (s *Shape) json() map[string]any {
 			required = append(required, p.name)
 		}
 	}
-	m["properties"], m["additionalProperties"], m["minProperties"] = props, false, 1
+	m["properties"] = props
+	if !s.loose {
+		m["additionalProperties"] = false
+	}
+	if !s.empty {
+		m["minProperties"] = 1
+	}
 	if len(required) > 0 {
 		m["required"] = required
 	}
