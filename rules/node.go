@@ -88,7 +88,7 @@ func (s *source) documents() (docs []node, err error) {
 	}
 	// Aliases are not expanded by the parser; the reader counts what it looks at.
 	limits := loaderlimits.New(loaderlimits.DepthValue(maxDepth), loaderlimits.AliasNone())
-	loader, err := yaml.NewLoader(bytes.NewReader([]byte(s.text)),
+	loader, err := yaml.NewLoader(bytes.NewReader(withoutVersion(s.text)),
 		yaml.WithUniqueKeys(false), yaml.WithPlugin(limits))
 	if err != nil {
 		return nil, &syntaxError{s.position(1, 1), err.Error()}
@@ -106,6 +106,23 @@ func (s *source) documents() (docs []node, err error) {
 		}
 		docs = append(docs, n)
 	}
+}
+
+// withoutVersion makes a comment of a %YAML directive before the first
+// document: the parser knows no version but 1.1, and nothing here depends on it.
+func withoutVersion(text string) []byte {
+	b := []byte(text)
+	at := len(text) - len(strings.TrimPrefix(text, "\ufeff"))
+	for line := range strings.Lines(text[at:]) {
+		switch {
+		case strings.HasPrefix(line, "%YAML 1."):
+			b[at] = '#'
+		case line[0] != '%' && line[0] != '#' && strings.TrimSpace(line) != "":
+			return b
+		}
+		at += len(line)
+	}
+	return b
 }
 
 func (s *source) syntaxError(err error) error {
@@ -171,6 +188,14 @@ func (n node) scalar() string {
 		return y.Value
 	}
 	return ""
+}
+
+// key returns the text of a key of a mapping.
+func (n node) key() string {
+	if n.isNull() {
+		return "null"
+	}
+	return n.scalar()
 }
 
 // get returns the value of a key of a mapping; of repeated keys the first.

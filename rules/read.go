@@ -228,7 +228,7 @@ func (r *reader) texts(item node, key string, at *place) ([]string, bool) {
 // unknownKeys warns of the keys of an item that mean nothing.
 func (r *reader) unknownKeys(item node, known []string, at *place) {
 	item.pairs(func(key, _ node) {
-		name := key.scalar()
+		name := key.key()
 		if !slices.Contains(known, name) {
 			r.warn(WarnUnknownKey, at, "Unknown key '%s'. The key will be ignored.", name)
 			if hint := nearest(name, known); hint != "" && r.err == nil {

@@ -159,23 +159,27 @@ func (c *shapeCheck) checkAny(s *shape, n node, at string) bool {
 }
 
 func (c *shapeCheck) checkKeys(s *shape, n node, at string) bool {
-	ok, size, extra := true, 0, ""
+	ok, size, matched, extra := true, 0, 0, ""
 	fail := func(why string) {
 		c.fail(at, why)
 		ok = false
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.keys)) {
-		if v := n.get(k); v.defined() && !c.check(s.keys[k], v, at+"["+k+"]") {
+		v := n.get(k)
+		if !v.defined() {
+			continue
+		}
+		if matched++; !c.check(s.keys[k], v, at+"["+k+"]") {
 			fail("Failed to validate against schema associated with property name '" + k + "'.")
 		}
 	}
 	n.pairs(func(k, _ node) {
 		size++
-		if s.keys[k.scalar()] == nil && extra == "" {
-			extra = k.scalar()
+		if s.keys[k.key()] == nil && extra == "" {
+			extra = k.key()
 		}
 	})
-	if extra != "" {
+	if matched != size { // a key is unknown or there twice
 		fail("Object contains a property that could not be validated using 'properties' " +
 			"or 'additionalProperties' constraints: '" + extra + "'.")
 	}
