@@ -3,6 +3,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -63,7 +64,7 @@ var errTooBig = errors.New("the file expands to more than 100000 values (aliases
 // scalar by env (nil: no expansion). An empty text gives an empty map.
 func parse(text []byte, file string, env func(string) (string, bool)) (*Node, error) {
 	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	if err := yaml.Unmarshal(withoutVersion(text), &doc); err != nil {
 		return nil, err
 	}
 	b := builder{file: file, env: env}
@@ -71,6 +72,24 @@ func parse(text []byte, file string, env func(string) (string, bool)) (*Node, er
 		return &Node{Kind: Map, Origin: Origin{File: file, Line: 1, Col: 1}}, nil
 	}
 	return b.build(doc.Content[0])
+}
+
+// withoutVersion makes a comment of a %YAML directive at the beginning: the
+// parser knows no version but 1.1, and nothing here depends on it.
+func withoutVersion(text []byte) []byte {
+	at := 0
+	for line := range bytes.Lines(text) {
+		switch {
+		case bytes.HasPrefix(line, []byte("%YAML 1.")):
+			text = bytes.Clone(text)
+			text[at] = '#'
+			return text
+		case line[0] != '%' && line[0] != '#' && len(bytes.TrimSpace(line)) > 0:
+			return text
+		}
+		at += len(line)
+	}
+	return text
 }
 
 type builder struct {
