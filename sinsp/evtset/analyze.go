@@ -145,7 +145,10 @@ func (r *Result) collect(cond filter.Node) (err error) {
 			err = refuse(n.Left)
 			return false
 		case *filter.Binary:
-			if err = refuse(n.Left); err == nil && isTypeField(n.Left) {
+			if comparesNames(n) {
+				err = refuse(n.Left)
+			}
+			if err == nil && isTypeField(n.Left) {
 				err = r.collectNames(n)
 			}
 			return false
@@ -153,6 +156,16 @@ func (r *Result) collect(cond filter.Node) (err error) {
 		return true
 	})
 	return err
+}
+
+// comparesNames reports whether a check, if of evt.type, is one that tells
+// events. What stands in others does not matter: any event can pass them.
+func comparesNames(n *filter.Binary) bool {
+	switch n.Op {
+	case "=", "==", "!=", "in":
+		return n.Modifier == ""
+	}
+	return false
 }
 
 // refuse returns an error for an event type under a transformer.
@@ -172,6 +185,9 @@ func refuse(n filter.Node) (err error) {
 func (r *Result) collectNames(n *filter.Binary) error {
 	switch n.Right.(type) {
 	case *filter.Field, *filter.Transform:
+		if !comparesNames(n) {
+			return nil
+		}
 		return &Error{n.Right.Pos(), fmt.Sprintf("'%s' cannot be compared with another field", n.Left)}
 	}
 	if _, ok := typeNames(n); !ok {
