@@ -5,6 +5,7 @@ package docs
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -124,6 +125,54 @@ func TestCommandLinesInThePagesAreAccepted(t *testing.T) {
 	}
 	if seen < 5 {
 		t.Errorf("found only %d command lines: the test looks in the wrong place", seen)
+	}
+}
+
+// TestCountsOnTheSelectionPage compares the page's numbers with dry runs.
+func TestCountsOnTheSelectionPage(t *testing.T) {
+	page := read(t, "docs/selection.md")
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "tiercel")
+	if out, err := exec.Command("go", "build", "-o", bin, "github.com/tiercel/tiercel/agent/cmd/tiercel").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	dryRun := func(args ...string) string {
+		args = append(args, "--dry-run", "-o", "log_level=debug", "-o", "log_stderr=true", "-o", "log_syslog=false")
+		out, err := exec.Command(bin, args...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	steps := regexp.MustCompile(`(?m)\+?\([0-9]+\) syscalls[^:]*: [a-z0-9_]+, [a-z0-9_]+`)
+	sample := steps.FindAllString(page, -1)
+	if len(sample) != 3 {
+		t.Fatalf("the page's sample has %d steps", len(sample))
+	}
+	builtIn := filepath.Join(root, "rules/default/tiercel_rules.yaml")
+	for _, step := range sample {
+		if out := dryRun("-r", builtIn); !strings.Contains(out, step) {
+			t.Errorf("the page shows %q, the agent says\n%s", step, strings.Join(steps.FindAllString(out, -1), "\n"))
+		}
+	}
+
+	example := regexp.MustCompile("(?s)## Example\n\n```yaml\n(.*?)```").FindStringSubmatch(page)
+	rows := regexp.MustCompile("(?m)^\\| (nothing else|`[^`]+`) \\| ([0-9]+): ").FindAllStringSubmatch(page, -1)
+	if example == nil || len(rows) != 3 {
+		t.Fatalf("example or its table not found (%d rows)", len(rows))
+	}
+	file := filepath.Join(dir, "example.yaml")
+	if err := os.WriteFile(file, []byte(example[1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		args := []string{"-r", file}
+		if row[1] != "nothing else" {
+			args = append(args, strings.Fields(strings.Trim(row[1], "`"))...)
+		}
+		if out := dryRun(args...); !strings.Contains(out, "("+row[2]+") syscalls selected in total") {
+			t.Errorf("%s: the page says %s, the agent says\n%s", row[1], row[2], strings.Join(steps.FindAllString(out, -1), "\n"))
+		}
 	}
 }
 
