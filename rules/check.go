@@ -215,11 +215,14 @@ func (c *compiler) badOutput(d *ruleDef, err error) (drop bool, f *fault) {
 	f = &fault{code: ErrCompileOutput, msg: err.Error(), at: d.outAt}
 	var fe *format.Error
 	if errors.As(err, &fe) {
-		if fe.Hint != "" {
+		switch {
+		case fe.Hint != "":
 			f.hint = didYouMean(fe.Hint)
+		case fe.Err != nil:
+			f.hint = fe.Err.Error()
 		}
 	}
-	if fe != nil && fe.Field != "" && d.skipUnknown {
+	if fe != nil && fe.Err != nil && d.skipUnknown {
 		w := c.warn(WarnUnknownFilter, f.at, f.msg)
 		w.Hint = f.hint
 		return true, nil

@@ -169,7 +169,7 @@ func compileTransform(cat fields.Catalog, t *filter.Transform, width int) (part,
 	p := part{literal: filter.Canonical(t), width: width}
 	expr, err := program.CompileExpr(cat, t)
 	if err != nil {
-		return p, &Error{Msg: "unknown filter: " + err.Error(), Err: err}
+		return p, &Error{Msg: refusal, Err: err}
 	}
 	p.expr = expr
 	var failed error
@@ -183,18 +183,21 @@ func compileTransform(cat fields.Catalog, t *filter.Transform, width int) (part,
 		return true
 	})
 	if failed != nil {
-		return p, &Error{Msg: "unknown filter: " + failed.Error(), Err: failed}
+		return p, &Error{Msg: refusal, Err: failed}
 	}
 	return p, nil
 }
 
+// refusal is all that the reference says of any field or transformer that it
+// does not take. Err of the error has the reason.
+const refusal = "unknown filter: unexpected token after '"
+
 // unknownField words the refusal of a field as the reference does, which says
 // little; Field and Hint say what a user needs.
 func unknownField(cat fields.Catalog, text string, err error) *Error {
-	e := &Error{Msg: "unknown filter: unexpected token after '", Err: err}
+	e := &Error{Msg: refusal, Err: err}
 	switch cause := err.(type) {
 	case *fields.ArgumentError:
-		e.Msg = "unknown filter: " + cause.Msg
 		e.Field = cause.Text
 	case *fields.UnknownFieldError:
 		e.Field = cause.Name

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,7 +78,7 @@ func (c *formatCase) run(t *testing.T) {
 	}
 	if err != nil {
 		var fe *format.Error
-		if !errors.As(err, &fe) || !strings.Contains(err.Error(), c.Error) {
+		if !errors.As(err, &fe) || !strings.Contains(fmt.Sprint(err, fe.Err), c.Error) {
 			t.Errorf("error %q (%T), want one about %q", err, err, c.Error)
 		}
 		return
