@@ -358,9 +358,6 @@ func TestFailures(t *testing.T) {
 			w.sys.Open = drivers.Open
 			w.sys.Args = append(w.sys.Args, "--driver", "kmod")
 		}, "Error: open kmod: the kernel module cannot run in this release"},
-		{"replay comes later", func(w *world) {
-			w.sys.Args = append(w.sys.Args, "-e", w.file("x.scap", ""))
-		}, "Error: engine.kind 'replay': this release cannot read capture files"},
 		{"no output", func(w *world) { w.sys.Args = append(w.sys.Args, "-o", "stdout_output.enabled=false") }, "Error: No output configured"},
 		{"bad ring size", func(w *world) {
 			w.sys.Args = append(w.sys.Args, "-o", "engine.modern_ebpf.buf_size_preset=11")

@@ -77,7 +77,7 @@ func (r *run) openEarly() (bool, error) {
 		}
 	}
 	go o.open(r.Open, r.cfg.Engine.Kind, r.driverOptions())
-	go o.prime(r.stateOptions())
+	go o.prime(r.hostState(int(r.cfg.ThreadTableSize)))
 	return false, nil
 }
 
@@ -158,7 +158,8 @@ func (o *opening) close() error {
 	return o.src.Close()
 }
 
-func (r *run) stateOptions() state.Options {
+// hostState is the model of this host.
+func (r *run) hostState(maxThreads int) state.Options {
 	root := r.HostRoot
 	if root == "" {
 		root = "/"
@@ -172,7 +173,7 @@ func (r *run) stateOptions() state.Options {
 			return err == nil
 		},
 		LocalAddrs: localAddrs,
-		MaxThreads: int(r.cfg.ThreadTableSize),
+		MaxThreads: maxThreads,
 		BootTime:   scap.BootTime(), Hostname: host, HostRoot: r.HostRoot,
 		Accounts: state.AccountFiles(r.HostRoot),
 	}

@@ -45,6 +45,9 @@ type System struct {
 func Host() *System {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1)
+	// A reader of standard output that has gone is an error of that write, not
+	// the end of the process. Programs that are started get the default back.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	root := os.Getenv("HOST_ROOT")
 	return &System{
 		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Env: os.LookupEnv,
@@ -156,6 +159,9 @@ func (r *run) steps() error {
 		return err
 	}
 	r.opts = opts
+	if opts.Command != cmdline.RunAgent {
+		return r.command()
+	}
 	for _, w := range opts.Warnings {
 		r.notice(w)
 	}

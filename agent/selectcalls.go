@@ -18,6 +18,9 @@ func (r *run) selectCalls() (bool, error) {
 	if err := r.cfg.CheckMetrics(); err != nil {
 		return true, err
 	}
+	if r.cfg.Engine.Kind == "replay" && !r.opts.DryRun {
+		return false, nil // a capture holds what it holds
+	}
 	in, err := r.selectionInput()
 	if err != nil {
 		return true, err

@@ -27,9 +27,14 @@ func (r *run) closeOutputs(stats *scap.Stats) {
 		r.notice(r.watch.actions.summary())
 	}
 	if r.opts.Verbose && r.watch != nil {
-		r.notice(fmt.Sprintf("Driver Events:%d\nDriver Drops:%d", stats.Seen, stats.Drops()))
+		source := "(" + SourceSyscall + ") "
+		if r.watch.player != nil {
+			source = "" // a capture may hold several
+		} else {
+			r.notice(fmt.Sprintf("Driver Events:%d\nDriver Drops:%d", stats.Seen, stats.Drops()))
+		}
 		s := time.Since(r.watch.start).Seconds()
-		r.notice(fmt.Sprintf("(%s) Elapsed time: %.3f, Captured Events: %d, %.2f eps", SourceSyscall, s, r.watch.events, float64(r.watch.events)/s))
+		r.notice(fmt.Sprintf("%sElapsed time: %.3f, Captured Events: %d, %.2f eps", source, s, r.watch.events, float64(r.watch.events)/s))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tiercel/tiercel/agent/log"
 	"github.com/tiercel/tiercel/agent/output"
+	"github.com/tiercel/tiercel/agent/replay"
 	"github.com/tiercel/tiercel/rules"
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp/state"
@@ -33,7 +34,8 @@ const (
 // except the queues.
 type watcher struct {
 	src     scap.Source
-	drv     scap.Driver // nil: no counters
+	drv     scap.Driver    // nil: no counters
+	player  *replay.Player // nil: not a capture
 	engine  *state.Engine
 	matcher *rules.Matcher
 	maker   *alertMaker
@@ -56,15 +58,13 @@ type watcher struct {
 	detected uint64 // alerts made
 	lost     bool   // the full queue has been reported
 	blocked  bool   // the blocked output has been reported
+	ended    bool   // a signal came while an alert waited for room
+	failures failureReporter
 	stats    scap.Stats
 }
 
 // watchEvents runs the event loop until something ends it.
 func (r *run) watchEvents() (bool, error) {
-	if r.cfg.Engine.Kind == "replay" {
-		return true, r.replay()
-	}
-	o := r.opening
 	mode := rules.MatchFirst
 	if r.cfg.RuleMatching == "all" {
 		mode = rules.MatchAll
@@ -77,6 +77,15 @@ func (r *run) watchEvents() (bool, error) {
 	if err != nil {
 		return true, err
 	}
+	w := &watcher{matcher: matcher, maker: maker, alerts: r.alerts, log: r.log, signals: r.Signals, start: time.Now()}
+	w.failures = failureReporter{log: r.log, alerts: r.alerts}
+	if r.opts.MaxSeconds > 0 {
+		w.limitNS = uint64(r.opts.MaxSeconds) * uint64(time.Second)
+	}
+	if r.cfg.Engine.Kind == "replay" {
+		return true, r.replay(w)
+	}
+	o := r.opening
 	if !r.wait(o.primed) {
 		return true, nil
 	}
@@ -84,15 +93,11 @@ func (r *run) watchEvents() (bool, error) {
 		r.log.Warn(fmt.Sprintf("The scan of /proc is not complete: %v; what it missed is looked up when it is needed", o.primeErr))
 	}
 	r.logDegraded(o.degraded)
-	w := &watcher{
-		src: o.src, drv: o.drv, engine: o.engine, matcher: matcher, maker: maker,
-		alerts: r.alerts, log: r.log, signals: r.Signals, start: time.Now(),
-	}
+	w.src, w.drv, w.engine = o.src, o.drv, o.engine
 	w.drops.log = r.log
 	w.actions = newDropActions(r.cfg.Drops, r.log, w.internal, w.start)
 	if r.opts.MaxSeconds > 0 {
 		w.deadline = w.start.Add(time.Duration(r.opts.MaxSeconds) * time.Second)
-		w.limitNS = uint64(r.opts.MaxSeconds) * uint64(time.Second)
 	}
 	r.watch = w
 	r.log.Info(fmt.Sprintf("Watching: %d rules, %d system calls, %d threads known, ready after %d ms",
@@ -106,34 +111,21 @@ func (r *run) watchEvents() (bool, error) {
 	return true, w.loop()
 }
 
-// replay answers for engine.kind replay.
-func (r *run) replay() error {
-	file := r.cfg.Engine.CaptureFile
-	f, err := os.Open(file)
-	if err != nil {
-		reason := err
-		var e syscall.Errno
-		if errors.As(err, &e) {
-			reason = errors.New(errnoText(e))
-		}
-		return messagef("Could not open trace filename %s for reading: %v", file, reason)
-	}
-	f.Close()
-	return fmt.Errorf("engine.kind 'replay': this release cannot read capture files; use --driver auto to watch this host")
-}
-
 // loop reads events until the source ends, a signal comes, or time is up.
 func (w *watcher) loop() error {
 	w.lastTick = time.Now()
 	for {
 		err := w.src.Next(&w.batch, readWait)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("read events: %w", err)
-		}
-		w.handle()
+		// What came before an error is whole.
+		herr := w.handle()
 		w.src.Release(&w.batch)
-		if err != nil {
+		switch {
+		case herr != nil:
+			return herr
+		case errors.Is(err, io.EOF):
 			return nil
+		case err != nil:
+			return fmt.Errorf("%s: %w", w.reading(), err)
 		}
 		if end, err := w.tick(); end || err != nil {
 			w.drain()
@@ -154,7 +146,7 @@ func (w *watcher) drain() {
 	for end := time.Now().Add(drainFor); time.Now().Before(end); {
 		err := w.src.Next(&w.batch, readWait)
 		n := len(w.batch.Events)
-		w.handle()
+		_ = w.handle() // a live source has no events that could be refused
 		w.src.Release(&w.batch)
 		if err != nil || n == 0 {
 			return
@@ -163,21 +155,29 @@ func (w *watcher) drain() {
 }
 
 // handle looks at every event of the batch.
-func (w *watcher) handle() {
+func (w *watcher) handle() error {
 	if n := len(w.batch.Events); n > 0 {
 		w.lastTS = w.batch.Events[n-1].Timestamp()
 		if w.firstTS == 0 {
 			w.firstTS = w.batch.Events[0].Timestamp()
 		}
 	}
+	if w.player != nil {
+		return w.handleCaptured()
+	}
 	for i := range w.batch.Events {
-		ev := w.engine.Process(&w.batch.Events[i])
-		w.events++
-		for _, rule := range w.matcher.Match(ev) {
-			w.detected++
-			if !w.alerts.Offer(w.maker.make(ev, rule)) {
-				w.queueFull()
-			}
+		w.look(w.engine.Process(&w.batch.Events[i]))
+	}
+	return nil
+}
+
+// look matches one event against the rules.
+func (w *watcher) look(ev *state.Event) {
+	w.events++
+	for _, rule := range w.matcher.Match(ev) {
+		w.detected++
+		if !w.deliver(w.maker.make(ev, rule)) {
+			w.queueFull()
 		}
 	}
 }
@@ -201,7 +201,7 @@ func (w *watcher) tick() (end bool, err error) {
 			done = true
 		}
 	}
-	if w.limitNS > 0 && w.lastTS-w.firstTS > w.limitNS {
+	if w.ended || w.limitNS > 0 && w.lastTS-w.firstTS > w.limitNS {
 		return true, nil
 	}
 	now := time.Now()
@@ -236,6 +236,9 @@ func (w *watcher) housekeeping(now time.Time) error {
 		w.log.Log(log.Critical, `"stdout" output timeout, all output channels are blocked`)
 	}
 	w.blocked = late
+	if err := w.failures.check(now); err != nil {
+		return err
+	}
 	if w.drv == nil || w.drv.Stats(&w.stats) != nil {
 		return nil
 	}
@@ -279,14 +282,4 @@ func settleMemory(limit uint64) {
 		debug.SetMemoryLimit(int64(limit))
 	}
 	go debug.FreeOSMemory() // a collection, and the pages go back
-}
-
-func errnoText(e syscall.Errno) string {
-	switch e {
-	case syscall.ENOENT:
-		return "No such file or directory"
-	case syscall.EACCES:
-		return "Permission denied"
-	}
-	return e.Error()
 }

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,11 @@ import (
 
 // Options is what was asked for on the command line.
 type Options struct {
+	Command  Command
+	Capture  Capture // of the capture commands
+	JSON     bool    // of driver doctor
+	HelpText string  // what Help prints for a command
+
 	Help         bool
 	ConfigFile   string
 	ConfigSchema bool
@@ -68,25 +75,31 @@ type options struct {
 }
 
 // Parse reads the arguments (without the program's name). The error's text is
-// what users of the reference know. Positional arguments are ignored.
+// what users of the reference know. A command has to be the first word; other
+// positional arguments are ignored.
 func Parse(args []string) (*Options, error) {
 	o := &Options{}
-	var ran bool
-	cmd := command(o, &ran)
+	cmd := command(o)
+	if len(args) > 0 && commands[args[0]] != nil {
+		cmd.AddCommand(commands[args[0]](o))
+	}
 	cmd.SetArgs(args)
 	if err := cmd.Execute(); err != nil {
 		return nil, optionError(err)
 	}
-	if err := o.finish(cmd.Flags()); err != nil {
-		return nil, err
+	switch {
+	case o.Command == RunAgent:
+		return o, o.finish(cmd.Flags())
+	case o.Help:
+		return o, nil
 	}
-	return o, nil
+	return o, o.finishCapture()
 }
 
 // command makes the cobra command. It is silent: errors and help are printed
 // by the caller, who knows the order of the start.
-func command(o *Options, ran *bool) *cobra.Command {
-	done := func(*cobra.Command, []string) { *ran = true }
+func command(o *Options) *cobra.Command {
+	done := func(*cobra.Command, []string) {}
 	cmd := &cobra.Command{
 		Use:               "tiercel [OPTION...]",
 		Args:              cobra.ArbitraryArgs,
@@ -168,7 +181,14 @@ func (o *Options) override(s string) { o.Overrides = append(o.Overrides, s) }
 // WriteHelp prints the usage.
 func WriteHelp(w io.Writer) {
 	current, old := flagSets(&Options{})
-	fmt.Fprint(w, "Tiercel: watches the system calls of this host and reports what your rules describe\n\nUsage:\n  tiercel [OPTION...]\n\n")
+	fmt.Fprint(w, "Tiercel: watches the system calls of this host and reports what your rules describe\n\nUsage:\n"+
+		"  tiercel [OPTION...]\n")
+	for _, name := range slices.Sorted(maps.Keys(commands)) {
+		for _, c := range commands[name](&Options{}).Commands() {
+			fmt.Fprintf(w, "  tiercel %s\n", c.UseLine())
+		}
+	}
+	fmt.Fprintln(w)
 	writeFlags(w, current)
 	fmt.Fprint(w, "\nSpellings of older releases, accepted as what they became:\n")
 	writeFlags(w, old)

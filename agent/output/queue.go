@@ -55,8 +55,28 @@ func NewQueue(out io.Writer, capacity uint64, buffered bool) *Queue {
 // Offer queues a copy of line and a line end. It never blocks: when the queue
 // is full the line is dropped, counted, and Offer returns false.
 func (q *Queue) Offer(line []byte) bool {
+	if q.offer(line) {
+		return true
+	}
+	q.dropped.Add(1)
+	return false
+}
+
+// OfferWithin is Offer for those who can wait for room, no longer than timeout.
+// A line that found none is not counted: it may be offered again.
+func (q *Queue) OfferWithin(line []byte, timeout time.Duration) bool {
+	const pause = time.Millisecond
+	for waited := time.Duration(0); !q.offer(line); waited += pause {
+		if waited >= timeout {
+			return false
+		}
+		time.Sleep(pause)
+	}
+	return true
+}
+
+func (q *Queue) offer(line []byte) bool {
 	if q.bytes.Load()+int64(len(line)) > maxBytes {
-		q.dropped.Add(1)
 		return false
 	}
 	b := q.pool.Get().(*[]byte)
@@ -69,7 +89,6 @@ func (q *Queue) Offer(line []byte) bool {
 	default:
 		q.bytes.Add(-int64(len(*b)))
 		q.pool.Put(b)
-		q.dropped.Add(1)
 		return false
 	}
 }

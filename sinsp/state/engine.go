@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/capture"
 	"github.com/tiercel/tiercel/scap/procfs"
 )
 
@@ -61,6 +62,10 @@ type Engine struct {
 	ev    Event
 	enter scap.Event // the decoded enter event of the current one
 	now   uint64     // time of the current event
+	// The times of the first and the last event that counts; see counts.
+	first, counted uint64
+
+	hideEnter bool // see HideEnter
 
 	threads map[int64]*Thread
 	groups  map[int64]*Group
@@ -177,12 +182,17 @@ func (e *Engine) Lost() {
 // begin resets ev for the event in.
 func (e *Engine) begin(ev *Event, in *scap.Event) {
 	ts := in.Timestamp()
-	if ev.Num == 0 {
-		ev.FirstTS, ev.PrevTS = ts, ts
-	} else {
-		ev.PrevTS = e.now
-	}
 	e.now = ts
+	if e.first == 0 {
+		ev.FirstTS, e.counted = ts, ts
+	}
+	ev.PrevTS = e.counted
+	if e.counts(in) {
+		e.counted = ts
+		if e.first == 0 {
+			e.first = ts
+		}
+	}
 	e.stats.Events++
 	ev.Num++
 	ev.Event = in
@@ -191,6 +201,21 @@ func (e *Engine) begin(ev *Event, in *scap.Event) {
 	ev.OldName, ev.hadFD = "", false
 	ev.Arena = ev.Arena[:0]
 }
+
+// counts reports whether the times between events are measured from an event:
+// from those that are looked at, and not those that only tell the model.
+func (e *Engine) counts(in *scap.Event) bool {
+	t := in.Type()
+	if int(t) >= len(kinds) || in.Flags&capture.FlagFiltered != 0 {
+		return false
+	}
+	k := &kinds[t]
+	return !k.internal && (k.exit || !k.syscall || !e.hideEnter)
+}
+
+// HideEnter tells the engine that the beginnings of calls are not looked at,
+// but only complete what is known of their ends. It is so in most captures.
+func (e *Engine) HideEnter(hide bool) { e.hideEnter = hide }
 
 // finish does what had to wait until nobody looks at the former event any more.
 func (e *Engine) finish() {

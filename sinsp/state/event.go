@@ -23,8 +23,10 @@ type Event struct {
 	OldName string
 	Enter   *scap.Event // the remembered enter event of this exit event, or nil
 	ErrNo   int64       // -result of a failed exit event, else 0
-	FirstTS uint64      // time of the first event of the run, ns since the epoch
-	PrevTS  uint64      // time of the event before this one; its own for the first
+	// FirstTS is the time of the first event of the run, PrevTS of the event
+	// before this one, its own for the first; ns since the epoch. Events that
+	// are there for the model only do not count.
+	FirstTS, PrevTS uint64
 
 	// Arena is scratch for text that is built while the event is looked at. The
 	// engine empties it for each event and keeps its capacity.

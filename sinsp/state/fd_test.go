@@ -260,7 +260,7 @@ func TestCallsThatMakeNoDescriptor(t *testing.T) {
 func TestPipes(t *testing.T) {
 	h := newHost(t)
 	ev := h.play(scap.EvPipe2X, 100, p{"res": 0, "fd1": 3, "fd2": 4, "ino": 77, "flags": OpenCloexec})
-	equal(t, "event's number", ev.FDNum, 3)
+	equal(t, "event's number", ev.FDNum, 4)
 	for _, n := range []int64{3, 4} {
 		f := h.fd(100, n, "")
 		equal(t, "type", f.Type, FDFIFO)

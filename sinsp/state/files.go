@@ -265,7 +265,7 @@ func onPipe(e *Engine, ev *Event) {
 	}
 	ino, _ := ev.uint(pIno)
 	flags := ev.u32(pFlags)
-	for _, p := range [...]pname{pFD2, pFD1} {
+	for _, p := range [...]pname{pFD1, pFD2} { // the event is about the last one
 		f := e.newFD(ev.fdNum(p), FDFIFO)
 		f.Ino, f.Flags = ino, flags
 		e.add(ev, f)

@@ -15,6 +15,7 @@ type kind struct {
 	hasRes   bool // parameter 0 is the result
 	onError  bool // handle looks at failed calls too
 	syscall  bool
+	internal bool // not of a thread: tells the model something
 	remember bool // an enter event that its exit event may need
 }
 
@@ -155,6 +156,7 @@ func makeKind(info *scap.EventInfo) kind {
 	k.fd = info.FDParam
 	k.exit = info.Dir == scap.Exit
 	k.syscall = info.Class == scap.ClassSyscall
+	k.internal = info.Class == scap.ClassMetaevent
 	k.usesFD = info.Flags&(scap.EFCreatesFD|scap.EFUsesFD|scap.EFDestroysFD) != 0
 	k.thread = threadOf(info)
 	if k.exit && len(info.Params) > 0 {

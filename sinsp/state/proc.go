@@ -108,13 +108,18 @@ func (e *Engine) Prime() error {
 		return nil
 	})
 	s.settle(e)
+	e.adoptAll()
+	e.reread(nil, &e.hostAccounts)
+	return err
+}
+
+// adoptAll gives every thread its parent: one may come before its parent.
+func (e *Engine) adoptAll() {
 	for _, t := range e.all {
 		if t.parent == nil && t.Valid() && t.TID != 1 && t.PTID > 0 {
 			e.adopt(t, e.Thread(t.PTID))
 		}
 	}
-	e.reread(nil, &e.hostAccounts)
-	return err
 }
 
 // scanned collects the sockets of a scan: which end of a connection one is can

@@ -377,6 +377,9 @@ func (e *Engine) execThread(ev *Event) *Thread {
 	}
 	e.takeClone(ev, n, like, max(ptid, 0))
 	n.PID = pid
+	if n.VTID == NoID && n.VPID == NoID && (like == nil || !like.InPidns()) {
+		n.VTID, n.VPID = tid, pid // older versions of the event do not tell
+	}
 	n.uncertain = true
 	ev.Thread = e.insertClone(n, like)
 	return ev.Thread

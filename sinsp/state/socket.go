@@ -94,7 +94,7 @@ func onSocketpair(e *Engine, ev *Event) {
 	src, _ := ev.uint(pSource)
 	dst, _ := ev.uint(pPeer)
 	typ, _ := ev.uint(pType)
-	for _, n := range [...]int64{n2, n1} {
+	for _, n := range [...]int64{n1, n2} { // the event is about the last one
 		f := e.newFD(n, FDUnix)
 		f.SrcPtr, f.DstPtr = src, dst
 		f.Flags = sockFlags(typ)
@@ -129,6 +129,7 @@ func onBind(e *Engine, ev *Event) {
 	case scap.FamilyINET, scap.FamilyINET6:
 		// Port 0 lets the kernel choose; listen or the first data tell.
 		if addr.Port == 0 {
+			f.Name = e.text(appendEnd(e.enc[:0], addr.IP, addr.Family == scap.FamilyINET6, 0))
 			return
 		}
 		f.V6 = addr.Family == scap.FamilyINET6
