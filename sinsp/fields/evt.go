@@ -208,7 +208,7 @@ func category(ev *state.Event) string {
 	switch in.Category {
 	case scap.CatIORead, scap.CatIOWrite, scap.CatIOOther:
 		if ev.FD == nil {
-			return "other"
+			return "unknown"
 		}
 		return ioCategory(ev.FD.Type)
 	}

@@ -95,7 +95,8 @@ func evtRawRes(ev *state.Event, _ *Arg, out *Value) bool {
 
 func evtFailed(ev *state.Event, _ *Arg, out *Value) bool {
 	n, ok := result(ev)
-	return out.setBool(ok && n < 0)
+	out.setBool(n < 0)
+	return ok
 }
 
 func hasFlag(mask scap.EventFlags) extractor {

@@ -3,6 +3,7 @@
 package fields_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -65,13 +66,13 @@ func TestEventFields(t *testing.T) {
 		"evt.arg.dirfd":       "AT_FDCWD",
 		"evt.arg.name":        "/etc/shadow",
 		"evt.arg.flags":       "O_RDONLY|O_CLOEXEC",
-		"evt.arg.mode":        "00",
+		"evt.arg.mode":        "0",
 		"evt.arg.target":      none,
 		"evt.rawarg.flags":    "1001",
 		"evt.rawarg.name":     "/etc/shadow",
 		"evt.rawarg.fd":       "3",
-		"evt.args":            "fd=3(<f>/etc/shadow) dirfd=-100(AT_FDCWD) name=/etc/shadow flags=4097(O_RDONLY|O_CLOEXEC) mode=00 dev=800001 ino=42",
-		"evt.info":            "fd=3(<f>/etc/shadow) dirfd=-100(AT_FDCWD) name=/etc/shadow flags=4097(O_RDONLY|O_CLOEXEC) mode=00 dev=800001 ino=42",
+		"evt.args":            "fd=3(<f>/etc/shadow) dirfd=-100(AT_FDCWD) name=/etc/shadow flags=4097(O_RDONLY|O_CLOEXEC) mode=0 dev=800001 ino=42",
+		"evt.info":            "fd=3(<f>/etc/shadow) dirfd=-100(AT_FDCWD) name=/etc/shadow flags=4097(O_RDONLY|O_CLOEXEC) mode=0 dev=800001 ino=42",
 		"fs.path.name":        "/etc/shadow",
 		"fs.path.nameraw":     "/etc/shadow",
 		"fs.path.source":      none,
@@ -261,8 +262,15 @@ func TestGenericEventsHaveTheNameOfTheirCall(t *testing.T) {
 		"evt.arg.ID":            "getppid",
 		"evt.res":               none,
 		"evt.rawres":            none,
-		"evt.failed":            "false",
+		"evt.failed":            none,
 		"evt.category":          "other",
 		"evt.count.error.other": none,
 	}.check(t, ev)
+}
+
+func TestAThreadThatNobodyKnowsHasOnlyItsOwnID(t *testing.T) {
+	// The idle task is never in the table.
+	ev := run(t, named(scap.EvSchedswitchV6E, scaptest.P{"next": 7}))
+	ev.Thread = nil
+	wants{"thread.tid": strconv.FormatInt(ev.TID(), 10), "proc.ppid": none, "proc.vpid": none, "evt.failed": none}.check(t, ev)
 }

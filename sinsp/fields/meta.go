@@ -109,7 +109,7 @@ var categoryNames = [...]string{
 	scap.CatOther:      "other",
 	scap.CatFile:       "file",
 	scap.CatNet:        "net",
-	scap.CatIpc:        "ipc",
+	scap.CatIpc:        "IPC", // in capitals, unlike I/O on pipes and the like
 	scap.CatMemory:     "memory",
 	scap.CatProcess:    "process",
 	scap.CatSleep:      "sleep",

@@ -35,7 +35,7 @@ func TestParameterTypes(t *testing.T) {
 		{"a mode of one name", named(scap.EvChmodX, scaptest.P{"res": 0, "filename": "/x", "mode": 0o4000}),
 			wants{"evt.arg.mode": "S_ISUID", "evt.rawarg.mode": "04000", "fs.path.name": "/x"}},
 		{"a mode of no bit", named(scap.EvChmodX, scaptest.P{"res": 0, "filename": "/x", "mode": 0}),
-			wants{"evt.arg.mode": "00", "evt.rawarg.mode": "00"}},
+			wants{"evt.arg.mode": "0", "evt.rawarg.mode": "0"}},
 		{"no flag set", named(scap.EvUnlinkatV2X, scaptest.P{"res": 0, "dirfd": -100, "name": "/x", "flags": 0}),
 			wants{"evt.arg.flags": "0", "evt.arg.name": "/x", "evt.arg.dirfd": "AT_FDCWD"}},
 		{"a flag of several bits", named(scap.EvOpenX, scaptest.P{"fd": 3, "name": "/x", "flags": 3 | 1<<8}),

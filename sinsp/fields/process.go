@@ -85,6 +85,18 @@ func ofThreadInt(get func(*state.Thread) int64) extractor {
 	}
 }
 
+// ofThreadID has no value for an id that is not known.
+func ofThreadID(get func(*state.Thread) int64) extractor {
+	return func(ev *state.Event, _ *Arg, out *Value) bool {
+		if ev.Thread == nil {
+			return false
+		}
+		n := get(ev.Thread)
+		out.setInt(n)
+		return n >= 0
+	}
+}
+
 func ofThreadBool(get func(*state.Thread) bool) extractor {
 	return func(ev *state.Event, _ *Arg, out *Value) bool {
 		return ev.Thread != nil && out.setBool(get(ev.Thread))
@@ -121,7 +133,7 @@ func pidFields() []*Field {
 		id("proc.pid", ofThreadInt(pid), "Process id: that of the main thread."),
 		id("proc.ppid", procPPID, "Process id of the parent."),
 		id("proc.apid", procAncestorPID, "Process id of an ancestor by number; without one the process's own in outputs, that of any ancestor in conditions.").index().plain().each(eachAncestorPID),
-		id("proc.vpid", ofThreadInt(func(t *state.Thread) int64 { return t.VPID }), "Process id as the process itself sees it, inside its pid namespace."),
+		id("proc.vpid", ofThreadID(func(t *state.Thread) int64 { return t.VPID }), "Process id as the process itself sees it, inside its pid namespace."),
 		id("proc.pvpid", ofParentInt(func(t *state.Thread) int64 { return t.VPID }), "proc.vpid of the parent process."),
 		id("proc.sid", ofThreadInt(func(t *state.Thread) int64 { return t.SID }), "Session id."),
 		text("proc.sname", ofLeader((*state.Engine).SessionLeader, comm), "proc.name of the process that leads the session."),
@@ -143,10 +155,12 @@ func procPPID(ev *state.Event, _ *Arg, out *Value) bool {
 	if ev.Thread == nil {
 		return false
 	}
-	if m := ev.Thread.Main(); m != nil {
-		return out.setInt(m.PTID)
+	t := ev.Thread
+	if m := t.Main(); m != nil {
+		t = m
 	}
-	return out.setInt(ev.Thread.PTID)
+	out.setInt(t.PTID)
+	return t.PTID >= 0
 }
 
 func groupLeaderFields() []*Field {

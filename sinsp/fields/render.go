@@ -30,7 +30,11 @@ func appendPlain(dst []byte, ev *state.Event, i int) []byte {
 		return dst
 	}
 	p := &in.Params[i]
-	return plain(dst, p.Type, p.Format, p.Dyn, ev.Param(i))
+	raw := ev.Param(i)
+	if p.Type == scap.PTFDList && len(raw) > 0 {
+		return appendFDList(dst, ev.Thread, raw) // its only text: with the kinds of descriptors
+	}
+	return plain(dst, p.Type, p.Format, p.Dyn, raw)
 }
 
 // emptyText is what a parameter without a value prints.
@@ -134,12 +138,14 @@ func appendNumber(dst []byte, t scap.ParamType, f scap.ParamFormat, n uint64) []
 		scap.PTSigtype, scap.PTSyscallID, scap.PTL4Proto, scap.PTPort:
 		return strconv.AppendUint(dst, n, 10)
 	}
+	if t == scap.PTErrno {
+		return strconv.AppendInt(dst, int64(n), 10) // also where the table says hexadecimal
+	}
 	switch f {
 	case scap.PFHex:
 		return appendHex(dst, n, numberWidth(t))
 	case scap.PFOct:
-		dst = append(dst, '0')
-		return strconv.AppendUint(dst, cut(n, numberWidth(t)), 8)
+		return appendOctal(dst, cut(n, numberWidth(t)))
 	case scap.PF10PaddedDec:
 		return appendPadded(dst, n)
 	}

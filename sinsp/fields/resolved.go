@@ -37,9 +37,6 @@ func appendResolved(dst []byte, ev *state.Event, i int) []byte {
 		}
 		return resolveNumber(dst, ev, p.Dyn[raw[0]].Type, nil, raw[1:])
 	case scap.PTFDList:
-		if ev.Thread != nil {
-			return appendFDList(dst, ev.Thread, raw)
-		}
 		return dst
 	}
 	return resolveNumber(dst, ev, p.Type, p.Flags, raw)

@@ -80,8 +80,7 @@ func appendScalar(dst []byte, t scap.ParamType, f scap.ParamFormat, s string, n 
 	case scap.PFHex:
 		return appendHex(dst, n, numberWidth(t))
 	case scap.PFOct:
-		dst = append(dst, '0')
-		return strconv.AppendUint(dst, cut(n, numberWidth(t)), 8)
+		return appendOctal(dst, cut(n, numberWidth(t)))
 	case scap.PF10PaddedDec:
 		return appendPadded(dst, n)
 	}
@@ -89,6 +88,14 @@ func appendScalar(dst []byte, t scap.ParamType, f scap.ParamFormat, s string, n 
 		return strconv.AppendInt(dst, int64(n), 10)
 	}
 	return strconv.AppendUint(dst, n, 10)
+}
+
+// appendOctal appends n with the zero that marks octal numbers; 0 is just 0.
+func appendOctal(dst []byte, n uint64) []byte {
+	if n != 0 {
+		dst = append(dst, '0')
+	}
+	return strconv.AppendUint(dst, n, 8)
 }
 
 // numberWidth is the size of the numbers of a type, in bytes.

@@ -63,7 +63,7 @@ func procFDUsage(ev *state.Event, _ *Arg, out *Value) bool {
 
 func threadFields() []*Field {
 	return []*Field{
-		id("thread.tid", ofThreadInt(func(t *state.Thread) int64 { return t.TID }), "Id of the thread that made the event."),
+		id("thread.tid", threadTID, "Id of the thread that made the event."),
 		boolean("thread.ismain", ofThreadBool((*state.Thread).IsMain), "Whether that thread is the main one of its process."),
 		id("thread.vtid", ofThreadInt(func(t *state.Thread) int64 { return t.VTID }), "Thread id as the thread itself sees it, inside its pid namespace."),
 		text("thread.nametid", threadNameTID, "Name and id of the thread in one word.").hidden(),
@@ -171,4 +171,14 @@ func stdName(n int64) extractor {
 		fd := stdFD(ev, n)
 		return fd != nil && out.setText(fd.Name)
 	}
+}
+
+// threadTID is known even where nothing else is known of the thread.
+func threadTID(ev *state.Event, _ *Arg, out *Value) bool {
+	tid := ev.TID()
+	if ev.Thread != nil {
+		tid = ev.Thread.TID
+	}
+	out.setInt(tid)
+	return tid >= 0
 }
