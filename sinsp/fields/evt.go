@@ -64,7 +64,7 @@ func eventKindFields() []*Field {
 		text("evt.type", evtType, "Name of the event: that of the system call, or of the tracepoint."),
 		field("evt.type.is", scap.PTUint32, scap.PFNA, evtTypeIs, "1 when the event is of the type given by name or number (evt.type.is.openat), else 0.").dot().key().required().resolveWith(resolveTypeIs),
 		text("syscall.type", syscallType, "Name of the system call; other events have none."),
-		text("evt.category", evtCategory, "What the event is about: file, net, process, memory, ipc, user, signal, time and others. Reads and writes go by the descriptor that they work on."),
+		text("evt.category", evtCategory, "What the event is about: file, net, process, memory, IPC, user, signal, time and others. Reads and writes go by the descriptor that they work on: file, net, ipc or unknown."),
 		field("evt.cpu", scap.PTInt16, scap.PFID, evtCPU, "CPU (or ring of the driver) on which the event was seen."),
 		field("evt.count", scap.PTUint32, scap.PFDec, constNum(1), "Always 1, to be added up."),
 		field("evt.count.error", scap.PTUint32, scap.PFDec, countError(""), "1 for a call that failed."),

@@ -255,5 +255,5 @@ func ioCategory(t state.FDType) string {
 	case state.FDFIFO, state.FDUnix, state.FDEvent, state.FDSignalfd, state.FDInotify, state.FDUserfaultfd:
 		return "ipc"
 	}
-	return "other"
+	return "unknown"
 }
