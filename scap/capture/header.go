@@ -5,6 +5,7 @@ package capture
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math/bits"
 )
 
@@ -13,7 +14,8 @@ func (r *Reader) readHeader() error {
 	s := r.s
 	const least = blockHeader + sectionBody + blockTrailer
 	if !s.fill(blockHeader + 4) {
-		if s.offset() > 0 || s.err != nil && gzipError(s.err) != s.err {
+		begun := s.buffered() >= 4 && binary.LittleEndian.Uint32(s.buf[s.pos:]) == uint32(blockSection)
+		if begun || s.offset() > 0 || s.err != io.EOF {
 			return s.cut(least)
 		}
 		return s.fail(ErrNotCapture, fmt.Sprintf("only %d bytes", s.buffered()))

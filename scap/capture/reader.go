@@ -170,7 +170,7 @@ func (r *Reader) batch(b *scap.Batch) error {
 	s := r.s
 	for len(b.Events) < maxBatch && !r.raised {
 		if s.buffered() < blockHeader {
-			if len(b.Events) > 0 && !s.atEnd() && s.err == nil {
+			if len(b.Events) > 0 && s.err == nil {
 				return nil
 			}
 			if !s.fill(blockHeader) {

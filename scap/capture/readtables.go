@@ -171,11 +171,11 @@ func (r *tableReader) fds(c *cursor, sized bool) {
 	l := fdList{tid: c.i64()}
 	for c.left() >= minEntry && !c.bad {
 		if !sized {
-			l.add(c)
+			l.add(c, sized)
 			continue
 		}
 		e := c.sub(int(c.u32()) - 4)
-		l.add(&e)
+		l.add(&e, sized)
 		c.bad = c.bad || e.bad
 	}
 	switch i, ok := r.byTID[l.tid]; {
@@ -187,7 +187,7 @@ func (r *tableReader) fds(c *cursor, sized bool) {
 	}
 }
 
-func (l *fdList) add(c *cursor) {
+func (l *fdList) add(c *cursor, sized bool) {
 	fd := FD{FD: procfs.FD{Num: c.i64(), Ino: c.u64(), Type: procfs.FDType(c.u8())}}
 	switch fd.Type {
 	case procfs.FDIPv4, procfs.FDIPv6:
@@ -204,7 +204,8 @@ func (l *fdList) add(c *cursor) {
 		fd.Ptr, fd.Peer, fd.Name = c.u64(), c.u64(), c.str()
 	case procfs.FDFile:
 		fd.Flags, fd.Name = c.u32(), c.str()
-		if c.left() >= 4 {
+		// The device was appended when entries had begun to tell their size.
+		if sized && c.left() >= 4 {
 			fd.Dev = c.u32()
 		}
 	case procfs.FDUnknown:

@@ -76,6 +76,10 @@ func (s *stream) fill(n int) bool {
 	if s.buffered() >= n {
 		return true
 	}
+	if s.err != nil {
+		// Nothing more comes, and what was handed out must stay in its place.
+		return false
+	}
 	if s.pos > 0 {
 		copy(s.buf, s.buf[s.pos:s.end])
 		s.base += int64(s.pos)
