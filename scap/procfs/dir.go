@@ -16,6 +16,12 @@ type dir int
 
 const noDir dir = -1
 
+// openPath opens a directory only to look up names in it, which is cheaper.
+func openPath(at dir, name string) (dir, error) {
+	fd, err := unix.Openat(int(at), name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	return dir(fd), err
+}
+
 func openDir(at dir, name string) (dir, error) {
 	fd, err := unix.Openat(int(at), name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	return dir(fd), err

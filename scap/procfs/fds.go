@@ -33,7 +33,7 @@ func (r *Reader) readFDs(o owner, p *Process) {
 	if len(nums) == 0 {
 		return
 	}
-	infoDir, err := openDir(o.dir, "fdinfo")
+	infoDir, err := openPath(o.dir, "fdinfo")
 	if err != nil {
 		infoDir = noDir
 	} else {
@@ -66,7 +66,7 @@ func (r *Reader) readFD(o owner, fdDir, infoDir dir, num int64) (fd FD, ok bool)
 	case len(link) > 0 && link[0] == '/':
 		r.fileFD(o, fdDir, name, link, &fd)
 	default:
-		r.otherFD(o, link, info, &fd)
+		r.otherFD(o, fdDir, name, link, info, &fd)
 	}
 	return fd, true
 }
@@ -102,17 +102,18 @@ func (r *Reader) fileFD(o owner, fdDir dir, name string, link []byte, fd *FD) {
 }
 
 // otherFD fills in a descriptor whose link is a description.
-func (r *Reader) otherFD(o owner, link []byte, info fdInfo, fd *FD) {
+func (r *Reader) otherFD(o owner, fdDir dir, num string, link []byte, info fdInfo, fd *FD) {
 	fd.Name = string(link)
 	if ino, ok := linkInode(link, "socket"); ok {
 		fd.Ino = ino
 		s, ok := r.socket(o.dir, o.netns, ino)
-		if !ok {
-			return // a kind without a table, or a namespace that it has left
+		if ok {
+			fd.Name = s.path
+		} else {
+			s = socketProtocol(fdDir, num)
 		}
 		fd.Type, fd.L4, fd.Listen = s.kind, s.l4, s.listen
 		fd.Src, fd.Dst, fd.Ptr = s.src, s.dst, s.ptr
-		fd.Name = s.path
 		return
 	}
 	if ino, ok := linkInode(link, "pipe"); ok {

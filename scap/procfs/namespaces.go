@@ -74,7 +74,7 @@ func (r *Reader) socket(d dir, netns, ino uint64) (socket, bool) {
 		}
 	}
 	t = &socketTable{sockets: make(map[uint64]socket), read: n.clock()}
-	r.readSockets(d, t)
+	r.readSockets(d, netns, t)
 	bound(n.nets)
 	n.nets[netns] = t
 	s, ok := t.sockets[ino]

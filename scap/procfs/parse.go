@@ -17,6 +17,7 @@ type threadStat struct {
 	flags   uint32 // PF_*
 	threads int64
 	start   uint64 // clock ticks since the boot
+	levels  int    // of the status file: see parseStatus
 }
 
 const kernelThread = 0x00200000 // PF_KTHREAD
@@ -55,8 +56,9 @@ func parseStat(b []byte, t *Thread) (s threadStat, ok bool) {
 	return s, s.state != 0
 }
 
-// parseStatus reads a status file into t.
-func parseStatus(b []byte, t *Thread) {
+// parseStatus reads a status file into t, and returns how many pid namespaces
+// there are from that of /proc down to the thread's own (0: not told).
+func parseStatus(b []byte, t *Thread) (levels int) {
 	for len(b) > 0 {
 		var line []byte
 		line, b = cutLine(b)
@@ -82,6 +84,7 @@ func parseStatus(b []byte, t *Thread) {
 			t.VPID = f.last()
 		case "NSpid":
 			t.VTID = f.last()
+			levels = f.words
 		case "NSpgid":
 			t.VPGID = f.last()
 		case "NSsid":
@@ -98,9 +101,10 @@ func parseStatus(b []byte, t *Thread) {
 			t.CapPermitted = hex(f.next())
 		case "CapEff":
 			t.CapEffective = hex(f.next())
-			return // nothing that matters follows
+			return levels // nothing that matters follows
 		}
 	}
+	return levels
 }
 
 // parseGroups returns the supplementary groups of a status file.
@@ -231,7 +235,10 @@ func cutLine(b []byte) (line, rest []byte) {
 }
 
 // fields walks over blank-separated words.
-type fields struct{ rest []byte }
+type fields struct {
+	rest  []byte
+	words int // those that last has passed
+}
 
 func (f *fields) next() []byte {
 	i := 0
@@ -258,6 +265,7 @@ func (f *fields) last() int64 {
 	v := int64(NoID)
 	for w := f.next(); len(w) > 0; w = f.next() {
 		v = int64(decimal(w))
+		f.words++
 	}
 	return v
 }

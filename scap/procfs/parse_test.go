@@ -177,7 +177,8 @@ func FuzzParse(f *testing.F) {
 			table.addInet(line, L4TCP, false)
 			table.addInet(line, L4Raw, true)
 			table.addUnix(line)
-			table.addNetlink(line)
+			table.addKind(line, 9, socket{kind: FDNetlink})
+			table.addDiag(line, L4TCP)
 			mounts.add(line)
 			if len(rest) == 0 {
 				break

@@ -38,6 +38,7 @@ func BootTime() uint64 { return scap.BootTime() }
 type Reader struct {
 	root    string // of the host; empty for our own
 	opts    Options
+	noDiag  bool     // read all sockets as text
 	unified []string // controllers of the unified cgroup hierarchy
 
 	hostPidNS uint64
@@ -168,7 +169,7 @@ func (r *Reader) LookupFD(pid, num int64) (FD, error) {
 		return FD{}, fmt.Errorf("read descriptors of %d: %w", pid, err)
 	}
 	defer fdDir.close()
-	infoDir, err := openDir(p, "fdinfo")
+	infoDir, err := openPath(p, "fdinfo")
 	if err != nil {
 		infoDir = noDir
 	} else {
@@ -208,7 +209,7 @@ func (r *Reader) groupOf(d dir, tid int64) (int64, error) {
 // process reads one process into r.proc: with all its threads, or with just
 // the thread only when that is not 0.
 func (r *Reader) process(at dir, pid, only int64) error {
-	d, err := openDir(at, decimalText(pid))
+	d, err := openPath(at, decimalText(pid))
 	if err != nil {
 		return ErrNoProcess
 	}
@@ -240,7 +241,10 @@ func (r *Reader) process(at dir, pid, only int64) error {
 		return ErrNoProcess
 	}
 	r.readTexts(o.dir, p)
-	p.PidNS = r.namespace(o.dir, "ns/pid", "pid")
+	// Who has one pid only lives in the namespace of /proc: no link to read.
+	if p.PidNS = r.hostPidNS; stat.levels != 1 || p.PidNS == 0 {
+		p.PidNS = r.namespace(o.dir, "ns/pid", "pid")
+	}
 	p.PidnsStart = r.pidnsStart(at, p)
 	switch {
 	case only != 0 && only != pid:
@@ -296,7 +300,7 @@ func (r *Reader) thread(d dir, t *Thread) (s threadStat, status []byte, ok bool)
 	if err != nil {
 		return s, nil, false
 	}
-	parseStatus(status, t)
+	s.levels = parseStatus(status, t)
 	// A kernel without pid namespaces does not print these.
 	for _, v := range []struct{ v, host *int64 }{
 		{&t.VTID, &t.TID}, {&t.VPID, &t.PID}, {&t.VPGID, &t.PGID}, {&t.VSID, &t.SID},
@@ -324,7 +328,7 @@ func (r *Reader) readThreads(d dir, p *Process, tids []int64) {
 		if tid == p.PID {
 			continue
 		}
-		one, err := openDir(task, decimalText(tid))
+		one, err := openPath(task, decimalText(tid))
 		if err != nil {
 			continue
 		}
@@ -338,13 +342,13 @@ func (r *Reader) readThreads(d dir, p *Process, tids []int64) {
 
 // readTexts reads command line, environment, directories, cgroups and limits.
 func (r *Reader) readTexts(d dir, p *Process) {
-	if b, err := d.read("cmdline", r.text); err == nil {
+	if b, err := d.readOnce("cmdline", r.text); err == nil {
 		p.words = splitStrings(p.words, b)
 		if len(p.words) > 0 {
 			p.Exe, p.Args = p.words[0], p.words[1:]
 		}
 	}
-	if b, err := d.read("environ", r.text); err == nil {
+	if b, err := d.readOnce("environ", r.text); err == nil {
 		p.Env = splitStrings(p.Env, b)
 	}
 	if b, err := d.link("cwd", r.link[:]); err == nil {

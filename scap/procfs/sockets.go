@@ -46,12 +46,26 @@ var inetTables = []struct {
 
 // readSockets fills t with the sockets of the network namespace of the process
 // in d.
-func (r *Reader) readSockets(d dir, t *socketTable) {
+func (r *Reader) readSockets(d dir, netns uint64, t *socketTable) {
+	var q *diag
+	if !r.noDiag && netns != 0 {
+		own := r.namespace(unix.AT_FDCWD, "/proc/thread-self/ns/net", "net")
+		var err error
+		if q, err = openDiag(d, netns == own); err != nil {
+			q = nil // no such namespace in a copy of /proc, or no right to enter it
+		} else {
+			defer q.close()
+		}
+	}
 	for _, f := range inetTables {
+		if _, known := diagProtocols[f.l4]; known && q != nil && q.read(t, f.l4, f.v6) == nil {
+			continue
+		}
 		r.lines(d, f.file, 1, func(line []byte) { t.addInet(line, f.l4, f.v6) })
 	}
 	r.lines(d, "net/unix", 1, t.addUnix)
-	r.lines(d, "net/netlink", 1, t.addNetlink)
+	r.lines(d, "net/netlink", 1, func(line []byte) { t.addKind(line, 9, socket{kind: FDNetlink}) })
+	r.lines(d, "net/packet", 1, func(line []byte) { t.addKind(line, 8, socket{kind: FDUnsupported}) })
 }
 
 // lines calls fn for each line of a file of any length, but the first ones
@@ -103,12 +117,21 @@ func (t *socketTable) addInet(line []byte, l4 L4, v6 bool) {
 	if !ok {
 		return
 	}
+	state := hex(f.next())
+	f.skip(5)
+	if ino := f.uint(); ino != 0 {
+		t.addEnds(ino, l4, uint8(state), src, dst)
+	}
+}
+
+// addEnds adds a socket of the internet protocols.
+func (t *socketTable) addEnds(ino uint64, l4 L4, state uint8, src, dst netip.AddrPort) {
 	s := socket{kind: FDIPv4, l4: l4, src: src, dst: dst}
-	if v6 {
+	if !src.Addr().Is4() {
 		s.kind = FDIPv6
 	}
 	const tcpListen = 0x0a
-	s.listen = hex(f.next()) == tcpListen && l4 == L4TCP
+	s.listen = state == tcpListen && l4 == L4TCP
 	if l4 == L4Raw {
 		// Raw sockets have no ports; the kernel prints the protocol there.
 		s.src = netip.AddrPortFrom(src.Addr(), 0)
@@ -116,10 +139,7 @@ func (t *socketTable) addInet(line []byte, l4 L4, v6 bool) {
 	if dst.Port() == 0 && dst.Addr().IsUnspecified() {
 		s.kind += FDIPv4Server - FDIPv4
 	}
-	f.skip(5)
-	if ino := f.uint(); ino != 0 {
-		t.sockets[ino] = s
-	}
+	t.sockets[ino] = s
 }
 
 // addUnix takes a line of unix: kernel address, references, protocol, flags,
@@ -137,12 +157,13 @@ func (t *socketTable) addUnix(line []byte) {
 	}
 }
 
-// addNetlink takes a line of netlink, which ends with the inode.
-func (t *socketTable) addNetlink(line []byte) {
+// addKind takes a line of which only the inode matters: that of netlink and
+// packet sockets, which ends with it.
+func (t *socketTable) addKind(line []byte, before int, s socket) {
 	f := fields{rest: line}
-	f.skip(9)
+	f.skip(before)
 	if ino := f.uint(); ino != 0 {
-		t.sockets[ino] = socket{kind: FDNetlink}
+		t.sockets[ino] = s
 	}
 }
 
