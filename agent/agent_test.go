@@ -387,7 +387,7 @@ func TestDegradedCallsAreNamed(t *testing.T) {
 	w.driver.Degrade = map[scap.SC]error{call(t, "openat"): errors.New("verifier said no")}
 	w.driver.End()
 	w.run()
-	if !strings.Contains(w.err.String(), "without their parameters: openat (verifier said no)") {
+	if !strings.Contains(w.err.String(), "cannot report these calls in full: openat (verifier said no)") {
 		t.Errorf("stderr: %s", &w.err)
 	}
 }
@@ -459,6 +459,35 @@ func TestBlockedStdoutDoesNotHoldTheEvents(t *testing.T) {
 func (w *world) played(n uint64) bool {
 	var s scap.Stats
 	return w.driver.Stats(&s) == nil && s.Delivered >= n
+}
+
+// brokenWriter fails each write.
+type brokenWriter struct{ err error }
+
+func (b brokenWriter) Write([]byte) (int, error) { return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: b.err} }
+
+func TestAlertsThatCannotBeWrittenAreToldOfAtOnce(t *testing.T) {
+	w := newWorld(t, shadowRule)
+	w.sys.Stdout = brokenWriter{syscall.ENOSPC}
+	w.driver.Play(execCat(), openFile(100, "/etc/shadow"))
+	w.start()
+	w.until(&w.err, "stdout: 1 writes of alerts failed, the last one with: write /dev/stdout: no space left on device")
+	w.driver.End()
+	if s := w.wait(); s != 0 {
+		t.Errorf("status %d: a full disk may have room again", s)
+	}
+}
+
+func TestAReaderThatHasGoneEndsTheRun(t *testing.T) {
+	w := newWorld(t, shadowRule)
+	w.sys.Stdout = brokenWriter{syscall.EPIPE}
+	w.driver.Play(execCat(), openFile(100, "/etc/shadow"))
+	if s := w.run(); s != 1 {
+		t.Errorf("status %d, want 1", s)
+	}
+	if !strings.Contains(w.err.String(), "Error: nobody reads the alerts on standard output any more: ") {
+		t.Errorf("stderr: %s", &w.err)
+	}
 }
 
 func TestHostNameFromTheEnvironment(t *testing.T) {

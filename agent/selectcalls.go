@@ -112,7 +112,8 @@ func (r *run) applySelection() (done bool, err error) {
 	return false, r.opening.start()
 }
 
-// logDegraded names the calls that arrive without their parameters.
+// logDegraded names the calls that arrive without their parameters, or not at
+// all, and why.
 func (r *run) logDegraded(a scap.Applied) {
 	if len(a.Degraded) == 0 {
 		return
@@ -121,5 +122,5 @@ func (r *run) logDegraded(a scap.Applied) {
 	for _, d := range a.Degraded {
 		parts = append(parts, fmt.Sprintf("%s (%v)", d.Syscall, d.Reason))
 	}
-	r.log.Warn("The kernel refused the program of these calls; they are reported without their parameters: " + strings.Join(parts, ", "))
+	r.log.Warn("The driver cannot report these calls in full: " + strings.Join(parts, ", "))
 }

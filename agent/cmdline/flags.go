@@ -144,7 +144,8 @@ func (old *oldOptions) apply(o *Options, given *pflag.FlagSet) error {
 	}
 	for _, name := range []string{"k8s-api", "k8s-api-cert", "k8s-node", "cri"} {
 		if f := given.Lookup(name); f != nil && f.Changed {
-			o.Warnings = append(o.Warnings, fmt.Sprintf("--%s is %s", name, f.Usage))
+			doc, _, _ := strings.Cut(f.Usage, " (`") // what stands for the value in the help
+			o.Warnings = append(o.Warnings, fmt.Sprintf("--%s is %s", name, doc))
 		}
 	}
 	return nil

@@ -160,6 +160,9 @@ func (o *Options) finish(given *pflag.FlagSet) error {
 	default:
 		return messagef("Invalid format '%s'. Valid values are: text, markdown, json", o.Format)
 	}
+	if o.MaxSeconds < 0 {
+		return messagef("Argument '%d' of -M failed to parse: a run cannot last less than no time", o.MaxSeconds)
+	}
 	if err := o.set.old.apply(o, given); err != nil {
 		return err
 	}

@@ -35,12 +35,12 @@ type prop struct {
 }
 
 var (
-	str      = &Shape{typ: "string"}
-	boolean  = &Shape{typ: "boolean"}
-	openMap  = &Shape{typ: "object", open: true}
-	textMap  = &Shape{typ: "object", open: true, items: str}
-	null     = &Shape{typ: "null"}
-	hidden   = &Shape{hidden: true}
+	str     = &Shape{typ: "string"}
+	boolean = &Shape{typ: "boolean"}
+	openMap = &Shape{typ: "object", open: true}
+	textMap = &Shape{typ: "object", open: true, items: str}
+	null    = &Shape{typ: "null"}
+	hidden  = &Shape{hidden: true}
 
 	ruleSelector = object(opt("rule", str), opt("tag", str))
 )

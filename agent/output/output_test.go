@@ -112,6 +112,29 @@ func TestBlockedOutputNeverBlocksTheLoopAndEveryLossIsCounted(t *testing.T) {
 	}
 }
 
+func TestOfferWithinWaitsForRoom(t *testing.T) {
+	g := &gate{open: make(chan struct{})}
+	q := NewQueue(g, 1, false)
+	for q.Offer([]byte("x")) || q.BlockedFor(time.Now()) == 0 {
+	}
+	q.Offer([]byte("x")) // the writer may have taken one meanwhile
+	dropped := q.Dropped()
+	if q.OfferWithin([]byte("late"), 5*time.Millisecond) {
+		t.Error("a full queue took a line")
+	}
+	if q.Dropped() != dropped {
+		t.Error("a line that may be offered again counts as dropped")
+	}
+	close(g.open)
+	if !q.OfferWithin([]byte("late"), 5*time.Second) {
+		t.Error("there was room, but the line was not taken")
+	}
+	q.Close(nil, 5*time.Second)
+	if !strings.HasSuffix(g.got.String(), "late\n") {
+		t.Errorf("written: %s", &g.got)
+	}
+}
+
 func TestClosingDoesNotWaitForABlockedOutput(t *testing.T) {
 	g := &gate{open: make(chan struct{})}
 	q := NewQueue(g, 100, false)
