@@ -25,6 +25,9 @@ type (
 		Self       uint32
 		BootOffset int64
 		Plane      [2]plane
+		Sampling   uint32
+		Silent     uint32
+		Marking    uint64
 	}
 	counters struct {
 		Seen         uint64
@@ -32,7 +35,9 @@ type (
 		DropsRing    uint64
 		DropsPage    uint64
 		DropsScratch uint64
+		Faults       uint64
 		DropsClass   [8]uint64
+		Sampled      uint64
 		NoSlot       [8]uint64
 	}
 )
@@ -42,6 +47,14 @@ const (
 	tpExit = 1 << iota
 	tpExec
 	tpFork
+)
+
+// The same, of tracepoints with an event of their own.
+const (
+	tpSignal = 0x100 << iota
+	tpSwitch
+	tpFaultUser
+	tpFaultKernel
 )
 
 // Scratch slots of a CPU.

@@ -169,6 +169,8 @@ func (d *Driver) Stats(st *scap.Stats) error {
 	clear(perCPU)
 	for i := range d.shared.counts {
 		c := addCounters(&d.shared.counts[i], &st.DropsByClass)
+		st.Faults += atomic.LoadUint64(&d.shared.counts[i].Faults)
+		st.Sampled += atomic.LoadUint64(&d.shared.counts[i].Sampled)
 		add(&st.Counters, c)
 		if cpu := i / slots; cpu < len(perCPU) {
 			add(&perCPU[cpu], c)

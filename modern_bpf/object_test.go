@@ -123,11 +123,13 @@ func TestSharedLayouts(t *testing.T) {
 				"native": unsafe.Offsetof(plane{}.Native), "ia32": unsafe.Offsetof(plane{}.IA32), "tp": unsafe.Offsetof(plane{}.TP)}},
 			{"tcl_control", unsafe.Sizeof(control{}), map[string]uintptr{
 				"active": unsafe.Offsetof(control{}.Active), "self": unsafe.Offsetof(control{}.Self),
-				"boot_offset": unsafe.Offsetof(control{}.BootOffset), "plane": unsafe.Offsetof(control{}.Plane)}},
+				"boot_offset": unsafe.Offsetof(control{}.BootOffset), "plane": unsafe.Offsetof(control{}.Plane),
+				"sampling": unsafe.Offsetof(control{}.Sampling), "silent": unsafe.Offsetof(control{}.Silent), "marking": unsafe.Offsetof(control{}.Marking)}},
 			{"tcl_counters", unsafe.Sizeof(counters{}), map[string]uintptr{
 				"seen": unsafe.Offsetof(counters{}.Seen), "delivered": unsafe.Offsetof(counters{}.Delivered),
 				"drops_ring": unsafe.Offsetof(counters{}.DropsRing), "drops_page": unsafe.Offsetof(counters{}.DropsPage),
 				"drops_scratch": unsafe.Offsetof(counters{}.DropsScratch), "drops_class": unsafe.Offsetof(counters{}.DropsClass),
+				"faults": unsafe.Offsetof(counters{}.Faults), "sampled": unsafe.Offsetof(counters{}.Sampled),
 				"no_slot": unsafe.Offsetof(counters{}.NoSlot)}},
 		} {
 			var s *btf.Struct

@@ -12,7 +12,8 @@ import (
 const (
 	DefaultRingBytes = 8 << 20
 	DefaultSnapLen   = 80
-	MaxSnapLen       = 16 << 10
+	MaxSnapLen       = 65000
+	DefaultStatsd    = 8125
 	// OneRing as Options.CPUsPerRing makes a single ring for all CPUs.
 	OneRing = -1
 )
@@ -27,6 +28,15 @@ type Options struct {
 	// SnapLen is how many bytes of a call's data an event carries; more than
 	// MaxSnapLen is cut to it. Default DefaultSnapLen.
 	SnapLen int
+	// DynamicSnapLen carries more data than SnapLen of what goes over sockets
+	// where it is worth it: ports in FullCapture (16000 bytes), StatsD, DNS, MySQL,
+	// PostgreSQL, MongoDB and HTTP (512 to 2000 bytes).
+	DynamicSnapLen bool
+	// FullCapture is the first and the last port of that range; none while the
+	// last one is 0.
+	FullCapture [2]uint16
+	// StatsdPort is the remote port of StatsD. Default DefaultStatsd.
+	StatsdPort uint16
 	// DropFailed leaves out calls with a negative result.
 	DropFailed bool
 	// ReportSelf includes the events of the calling process, which are left
@@ -36,6 +46,8 @@ type Options struct {
 	// forceFork attaches the child's side of clone also where the exit of the
 	// call shows it (tests).
 	forceFork bool
+	// online replaces the list of CPUs that run (tests).
+	online []int
 	// without names programs that are treated as refused by the kernel (tests).
 	without []string
 }
@@ -56,6 +68,12 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.CPUsPerRing < OneRing {
 		return o, fmt.Errorf("%d CPUs per ring: must be positive, or OneRing (%d)", o.CPUsPerRing, OneRing)
+	}
+	if o.StatsdPort == 0 {
+		o.StatsdPort = DefaultStatsd
+	}
+	if o.FullCapture[0] > o.FullCapture[1] {
+		return o, fmt.Errorf("ports %d to %d: the first must not be above the last", o.FullCapture[0], o.FullCapture[1])
 	}
 	if o.SnapLen < 0 {
 		return o, fmt.Errorf("snaplen of %d bytes: must not be negative", o.SnapLen)

@@ -25,12 +25,17 @@ const (
 	probeProgTclExitClone2                      = "tcl_exit_clone_2"
 	probeProgTclExitExec2                       = "tcl_exit_exec_2"
 	probeProgTclExitExec3                       = "tcl_exit_exec_3"
+	probeProgTclExitSnaplen                     = "tcl_exit_snaplen"
+	probeProgTclFaultKernel                     = "tcl_fault_kernel"
+	probeProgTclFaultUser                       = "tcl_fault_user"
 	probeProgTclProcExec                        = "tcl_proc_exec"
 	probeProgTclProcExec2                       = "tcl_proc_exec_2"
 	probeProgTclProcExec3                       = "tcl_proc_exec_3"
 	probeProgTclProcExit                        = "tcl_proc_exit"
 	probeProgTclProcFork                        = "tcl_proc_fork"
 	probeProgTclProcFork2                       = "tcl_proc_fork_2"
+	probeProgTclSignal                          = "tcl_signal"
+	probeProgTclSwitch                          = "tcl_switch"
 	probeProgTclSysExit                         = "tcl_sys_exit"
 	probeProgTclWhoami                          = "tcl_whoami"
 	probeProgX_PPME_GENERIC_X                   = "x_PPME_GENERIC_X"
@@ -151,6 +156,7 @@ const (
 	probeProgX_PPME_SYSCALL_PTRACE_X            = "x_PPME_SYSCALL_PTRACE_X"
 	probeProgX_PPME_SYSCALL_PWRITEV_X           = "x_PPME_SYSCALL_PWRITEV_X"
 	probeProgX_PPME_SYSCALL_PWRITE_X            = "x_PPME_SYSCALL_PWRITE_X"
+	probeProgX_PPME_SYSCALL_QUOTACTL_X          = "x_PPME_SYSCALL_QUOTACTL_X"
 	probeProgX_PPME_SYSCALL_READV_X             = "x_PPME_SYSCALL_READV_X"
 	probeProgX_PPME_SYSCALL_READ_X              = "x_PPME_SYSCALL_READ_X"
 	probeProgX_PPME_SYSCALL_RENAMEAT2X          = "x_PPME_SYSCALL_RENAMEAT2_X"
@@ -193,8 +199,12 @@ const (
 	probeProgX_PPME_SYSCALL_WRITE_X             = "x_PPME_SYSCALL_WRITE_X"
 	probeVarTclControl                          = "tcl_control"
 	probeVarTclDropFailed                       = "tcl_drop_failed"
+	probeVarTclDynamic                          = "tcl_dynamic"
+	probeVarTclFullFirst                        = "tcl_full_first"
+	probeVarTclFullLast                         = "tcl_full_last"
 	probeVarTclNrOfIa32                         = "tcl_nr_of_ia32"
 	probeVarTclSnaplen                          = "tcl_snaplen"
+	probeVarTclStatsdPort                       = "tcl_statsd_port"
 	probeVarTclWakeLevel                        = "tcl_wake_level"
 )
 
@@ -243,12 +253,17 @@ type probeProgramSpecs struct {
 	TclExitClone2                      *ebpf.ProgramSpec `ebpf:"tcl_exit_clone_2"`
 	TclExitExec2                       *ebpf.ProgramSpec `ebpf:"tcl_exit_exec_2"`
 	TclExitExec3                       *ebpf.ProgramSpec `ebpf:"tcl_exit_exec_3"`
+	TclExitSnaplen                     *ebpf.ProgramSpec `ebpf:"tcl_exit_snaplen"`
+	TclFaultKernel                     *ebpf.ProgramSpec `ebpf:"tcl_fault_kernel"`
+	TclFaultUser                       *ebpf.ProgramSpec `ebpf:"tcl_fault_user"`
 	TclProcExec                        *ebpf.ProgramSpec `ebpf:"tcl_proc_exec"`
 	TclProcExec2                       *ebpf.ProgramSpec `ebpf:"tcl_proc_exec_2"`
 	TclProcExec3                       *ebpf.ProgramSpec `ebpf:"tcl_proc_exec_3"`
 	TclProcExit                        *ebpf.ProgramSpec `ebpf:"tcl_proc_exit"`
 	TclProcFork                        *ebpf.ProgramSpec `ebpf:"tcl_proc_fork"`
 	TclProcFork2                       *ebpf.ProgramSpec `ebpf:"tcl_proc_fork_2"`
+	TclSignal                          *ebpf.ProgramSpec `ebpf:"tcl_signal"`
+	TclSwitch                          *ebpf.ProgramSpec `ebpf:"tcl_switch"`
 	TclSysExit                         *ebpf.ProgramSpec `ebpf:"tcl_sys_exit"`
 	TclWhoami                          *ebpf.ProgramSpec `ebpf:"tcl_whoami"`
 	X_PPME_GENERIC_X                   *ebpf.ProgramSpec `ebpf:"x_PPME_GENERIC_X"`
@@ -369,6 +384,7 @@ type probeProgramSpecs struct {
 	X_PPME_SYSCALL_PTRACE_X            *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_PTRACE_X"`
 	X_PPME_SYSCALL_PWRITEV_X           *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_PWRITEV_X"`
 	X_PPME_SYSCALL_PWRITE_X            *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_PWRITE_X"`
+	X_PPME_SYSCALL_QUOTACTL_X          *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_QUOTACTL_X"`
 	X_PPME_SYSCALL_READV_X             *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_READV_X"`
 	X_PPME_SYSCALL_READ_X              *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_READ_X"`
 	X_PPME_SYSCALL_RENAMEAT2X          *ebpf.ProgramSpec `ebpf:"x_PPME_SYSCALL_RENAMEAT2_X"`
@@ -429,8 +445,12 @@ type probeMapSpecs struct {
 type probeVariableSpecs struct {
 	TclControl    *ebpf.VariableSpec `ebpf:"tcl_control"`
 	TclDropFailed *ebpf.VariableSpec `ebpf:"tcl_drop_failed"`
+	TclDynamic    *ebpf.VariableSpec `ebpf:"tcl_dynamic"`
+	TclFullFirst  *ebpf.VariableSpec `ebpf:"tcl_full_first"`
+	TclFullLast   *ebpf.VariableSpec `ebpf:"tcl_full_last"`
 	TclNrOfIa32   *ebpf.VariableSpec `ebpf:"tcl_nr_of_ia32"`
 	TclSnaplen    *ebpf.VariableSpec `ebpf:"tcl_snaplen"`
+	TclStatsdPort *ebpf.VariableSpec `ebpf:"tcl_statsd_port"`
 	TclWakeLevel  *ebpf.VariableSpec `ebpf:"tcl_wake_level"`
 }
 
@@ -479,8 +499,12 @@ func (m *probeMaps) Close() error {
 type probeVariables struct {
 	TclControl    *ebpf.Variable `ebpf:"tcl_control"`
 	TclDropFailed *ebpf.Variable `ebpf:"tcl_drop_failed"`
+	TclDynamic    *ebpf.Variable `ebpf:"tcl_dynamic"`
+	TclFullFirst  *ebpf.Variable `ebpf:"tcl_full_first"`
+	TclFullLast   *ebpf.Variable `ebpf:"tcl_full_last"`
 	TclNrOfIa32   *ebpf.Variable `ebpf:"tcl_nr_of_ia32"`
 	TclSnaplen    *ebpf.Variable `ebpf:"tcl_snaplen"`
+	TclStatsdPort *ebpf.Variable `ebpf:"tcl_statsd_port"`
 	TclWakeLevel  *ebpf.Variable `ebpf:"tcl_wake_level"`
 }
 
@@ -491,12 +515,17 @@ type probePrograms struct {
 	TclExitClone2                      *ebpf.Program `ebpf:"tcl_exit_clone_2"`
 	TclExitExec2                       *ebpf.Program `ebpf:"tcl_exit_exec_2"`
 	TclExitExec3                       *ebpf.Program `ebpf:"tcl_exit_exec_3"`
+	TclExitSnaplen                     *ebpf.Program `ebpf:"tcl_exit_snaplen"`
+	TclFaultKernel                     *ebpf.Program `ebpf:"tcl_fault_kernel"`
+	TclFaultUser                       *ebpf.Program `ebpf:"tcl_fault_user"`
 	TclProcExec                        *ebpf.Program `ebpf:"tcl_proc_exec"`
 	TclProcExec2                       *ebpf.Program `ebpf:"tcl_proc_exec_2"`
 	TclProcExec3                       *ebpf.Program `ebpf:"tcl_proc_exec_3"`
 	TclProcExit                        *ebpf.Program `ebpf:"tcl_proc_exit"`
 	TclProcFork                        *ebpf.Program `ebpf:"tcl_proc_fork"`
 	TclProcFork2                       *ebpf.Program `ebpf:"tcl_proc_fork_2"`
+	TclSignal                          *ebpf.Program `ebpf:"tcl_signal"`
+	TclSwitch                          *ebpf.Program `ebpf:"tcl_switch"`
 	TclSysExit                         *ebpf.Program `ebpf:"tcl_sys_exit"`
 	TclWhoami                          *ebpf.Program `ebpf:"tcl_whoami"`
 	X_PPME_GENERIC_X                   *ebpf.Program `ebpf:"x_PPME_GENERIC_X"`
@@ -617,6 +646,7 @@ type probePrograms struct {
 	X_PPME_SYSCALL_PTRACE_X            *ebpf.Program `ebpf:"x_PPME_SYSCALL_PTRACE_X"`
 	X_PPME_SYSCALL_PWRITEV_X           *ebpf.Program `ebpf:"x_PPME_SYSCALL_PWRITEV_X"`
 	X_PPME_SYSCALL_PWRITE_X            *ebpf.Program `ebpf:"x_PPME_SYSCALL_PWRITE_X"`
+	X_PPME_SYSCALL_QUOTACTL_X          *ebpf.Program `ebpf:"x_PPME_SYSCALL_QUOTACTL_X"`
 	X_PPME_SYSCALL_READV_X             *ebpf.Program `ebpf:"x_PPME_SYSCALL_READV_X"`
 	X_PPME_SYSCALL_READ_X              *ebpf.Program `ebpf:"x_PPME_SYSCALL_READ_X"`
 	X_PPME_SYSCALL_RENAMEAT2X          *ebpf.Program `ebpf:"x_PPME_SYSCALL_RENAMEAT2_X"`
@@ -664,12 +694,17 @@ func (p *probePrograms) Close() error {
 		p.TclExitClone2,
 		p.TclExitExec2,
 		p.TclExitExec3,
+		p.TclExitSnaplen,
+		p.TclFaultKernel,
+		p.TclFaultUser,
 		p.TclProcExec,
 		p.TclProcExec2,
 		p.TclProcExec3,
 		p.TclProcExit,
 		p.TclProcFork,
 		p.TclProcFork2,
+		p.TclSignal,
+		p.TclSwitch,
 		p.TclSysExit,
 		p.TclWhoami,
 		p.X_PPME_GENERIC_X,
@@ -790,6 +825,7 @@ func (p *probePrograms) Close() error {
 		p.X_PPME_SYSCALL_PTRACE_X,
 		p.X_PPME_SYSCALL_PWRITEV_X,
 		p.X_PPME_SYSCALL_PWRITE_X,
+		p.X_PPME_SYSCALL_QUOTACTL_X,
 		p.X_PPME_SYSCALL_READV_X,
 		p.X_PPME_SYSCALL_READ_X,
 		p.X_PPME_SYSCALL_RENAMEAT2X,

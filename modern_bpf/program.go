@@ -35,7 +35,8 @@ const (
 // the parts that long events share. They mirror TCL_TAIL_* in bpf/maps.h.
 const (
 	firstTailPart = 512
-	tailParts     = 3
+	tailParts     = 4
+	tailSnaplen   = 3
 )
 
 // tailPrograms are those parts, in the order of the table, and which events
@@ -47,6 +48,7 @@ var tailPrograms = [tailParts]struct {
 	{"tcl_exit_exec_2", execCalls},
 	{"tcl_exit_exec_3", execCalls},
 	{"tcl_exit_clone_2", cloneCalls},
+	tailSnaplen: {"tcl_exit_snaplen", scap.SyscallSet{}}, // with dynamic snaplen, whatever is selected
 }
 
 // hook is a place in the kernel that a program of ours hangs on.
@@ -57,7 +59,13 @@ const (
 	hookProcExit
 	hookProcExec
 	hookProcFork
+	hookSignal
+	hookSwitch
+	hookFaultUser
+	hookFaultKernel
 	numHooks
+
+	firstOptionalHook = hookSignal
 )
 
 type hookSet [numHooks]bool
@@ -74,12 +82,19 @@ var hookPrograms = [numHooks]struct {
 	hookProcExit: {tracepoint: "sched_process_exit", first: "tcl_proc_exit"},
 	hookProcExec: {tracepoint: "sched_process_exec", first: "tcl_proc_exec", parts: []string{"tcl_proc_exec_2", "tcl_proc_exec_3"}, table: mapTailExec},
 	hookProcFork: {tracepoint: "sched_process_fork", first: "tcl_proc_fork", parts: []string{"tcl_proc_fork_2"}, table: mapTailFork},
+
+	// Those from here on may be missing in a kernel.
+	hookSignal:      {tracepoint: "signal_deliver", first: "tcl_signal"},
+	hookSwitch:      {tracepoint: "sched_switch", first: "tcl_switch"},
+	hookFaultUser:   {tracepoint: "page_fault_user", first: "tcl_fault_user"},
+	hookFaultKernel: {tracepoint: "page_fault_kernel", first: "tcl_fault_kernel"},
 }
 
 // programs is what is loaded into the kernel. Its owner serialises all calls.
 type programs struct {
 	spec    *ebpf.CollectionSpec
 	without []string
+	dynamic bool // dynamic snaplen
 	kernel  *btf.Cache
 	maps    map[string]*ebpf.Map
 	ready   map[string]asm.Instructions // relocated, not necessarily loaded
@@ -94,6 +109,7 @@ func newPrograms(spec *ebpf.CollectionSpec, kernel *btf.Cache, opts Options, rin
 	p := &programs{
 		spec:    spec,
 		without: opts.without,
+		dynamic: opts.DynamicSnapLen,
 		kernel:  kernel,
 		ready:   make(map[string]asm.Instructions),
 		loaded:  make(map[string]*ebpf.Program),
@@ -131,14 +147,20 @@ func newPrograms(spec *ebpf.CollectionSpec, kernel *btf.Cache, opts Options, rin
 }
 
 func setConstants(spec *ebpf.CollectionSpec, opts Options) error {
-	var failed uint32
-	if opts.DropFailed {
-		failed = 1
+	flag := func(on bool) uint32 {
+		if on {
+			return 1
+		}
+		return 0
 	}
 	for name, v := range map[string]uint32{
-		"tcl_drop_failed": failed,
+		"tcl_drop_failed": flag(opts.DropFailed),
 		"tcl_wake_level":  uint32(opts.RingBytes / 4),
 		"tcl_snaplen":     uint32(opts.SnapLen),
+		"tcl_dynamic":     flag(opts.DynamicSnapLen),
+		"tcl_full_first":  uint32(opts.FullCapture[0]),
+		"tcl_full_last":   uint32(opts.FullCapture[1]),
+		"tcl_statsd_port": uint32(opts.StatsdPort),
 	} {
 		vs := spec.Variables[name]
 		if vs == nil {
@@ -322,6 +344,18 @@ func (p *programs) enable(t scap.EventType, calls []scap.SC) error {
 	return put(uint32(t), name)
 }
 
+// enableSnaplen puts the program of dynamic snaplen in place.
+func (p *programs) enableSnaplen() error {
+	if !p.dynamic {
+		return nil
+	}
+	name := tailPrograms[tailSnaplen].name
+	if err := p.refused[name]; err != nil {
+		return err
+	}
+	return p.maps[mapTailExit].Put(uint32(firstTailPart+tailSnaplen), p.loaded[name])
+}
+
 // prepare loads the programs of a hook and links its parts together.
 func (p *programs) prepare(h hook) error {
 	if p.hooks[h] != nil {
@@ -342,8 +376,29 @@ func (p *programs) prepare(h hook) error {
 	if err := p.refused[hp.first]; err != nil {
 		return err
 	}
+	if h >= firstOptionalHook {
+		// Whether it can be attached is found out now, when there is someone to tell.
+		l, err := p.link(h, p.loaded[hp.first])
+		if err != nil {
+			return err
+		}
+		if err := l.Close(); err != nil {
+			return err
+		}
+	}
 	p.hooks[h] = p.loaded[hp.first]
 	return nil
+}
+
+// link hangs a program on its tracepoint.
+func (p *programs) link(h hook, prog *ebpf.Program) (link.Link, error) {
+	l, err := link.AttachTracing(link.TracingOptions{Program: prog})
+	if err != nil {
+		name := hookPrograms[h].tracepoint
+		return nil, explain(err, "attach to tracepoint "+name,
+			"BTF tracepoint "+name, "5.5", "the kernel must be built with tracepoints and not be locked down")
+	}
+	return l, nil
 }
 
 // attach makes exactly the hooks of want active.
@@ -360,10 +415,9 @@ func (p *programs) attach(want hookSet) error {
 			p.links[i] = nil
 			continue
 		}
-		l, err := link.AttachTracing(link.TracingOptions{Program: p.hooks[i]})
+		l, err := p.link(i, p.hooks[i])
 		if err != nil {
-			errs = append(errs, explain(err, "attach to tracepoint "+hookPrograms[i].tracepoint,
-				"BTF tracepoint "+hookPrograms[i].tracepoint, "5.5", "the kernel must be built with tracepoints and not be locked down"))
+			errs = append(errs, err)
 			continue
 		}
 		p.links[i] = l

@@ -24,9 +24,11 @@ type ringSet struct {
 // newRingSet makes the rings. Only CPUs that are online get rings; one that
 // comes up later shares the first, so that its events are not lost.
 func newRingSet(opts Options, ncpu int) (_ *ringSet, err error) {
-	online, err := onlineCPUs()
-	if err != nil {
-		return nil, err
+	online := opts.online
+	if online == nil {
+		if online, err = onlineCPUs(); err != nil {
+			return nil, err
+		}
 	}
 	s := &ringSet{bytes: opts.RingBytes, byCPU: make([]int, ncpu)}
 	defer func() {

@@ -27,6 +27,9 @@ func (s *selection) hooks() hookSet {
 	h[hookProcExit] = s.plane.TP&tpExit != 0
 	h[hookProcExec] = s.plane.TP&tpExec != 0
 	h[hookProcFork] = s.plane.TP&tpFork != 0
+	for i := range optionalHooks {
+		h[firstOptionalHook+hook(i)] = s.plane.TP&optionalHooks[i].tp != 0
+	}
 	return h
 }
 
@@ -59,8 +62,8 @@ func choose(want scap.SyscallSet, arch scap.Arch, ia32 []int16, childSide bool) 
 			continue
 		}
 		if info.Kind == scap.KindTracepoint {
-			if sc == scap.SCSchedProcessExit {
-				s.plane.TP |= tpExit
+			if tp := tracepoints[sc]; tp != 0 {
+				s.plane.TP |= tp
 			} else {
 				degraded = append(degraded, scap.Degraded{Syscall: sc, Reason: errNoTracepoint})
 			}
@@ -172,18 +175,31 @@ func (p *programs) prepareFor(s *selection) ([]scap.Degraded, error) {
 			}
 		}
 	}
+	if p.dynamic {
+		names = append(names, tailPrograms[tailSnaplen].name)
+	}
 	if err := p.loadAll(names); err != nil {
 		return nil, err
 	}
+	if err := p.enableSnaplen(); err != nil {
+		return nil, err
+	}
+	var degraded []scap.Degraded
 	for h, on := range s.hooks() {
 		if !on {
 			continue
 		}
-		if err := p.prepare(hook(h)); err != nil {
+		err := p.prepare(hook(h))
+		if err == nil {
+			continue
+		}
+		if hook(h) < firstOptionalHook {
 			return nil, err
 		}
+		o := optionalHooks[hook(h)-firstOptionalHook]
+		s.plane.TP &^= o.tp
+		degraded = append(degraded, scap.Degraded{Syscall: o.sc, Reason: err})
 	}
-	var degraded []scap.Degraded
 	for i, t := range s.events {
 		if err := p.enable(t, s.calls[i]); err != nil {
 			for _, sc := range s.calls[i] {

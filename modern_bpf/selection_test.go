@@ -3,7 +3,6 @@
 package modernbpf
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/tiercel/tiercel/scap"
@@ -59,9 +58,16 @@ func TestChildSideComesFromForkWhereTheCallDoesNotShowIt(t *testing.T) {
 	}
 }
 
-func TestTracepointsThatAreNotThereAreTold(t *testing.T) {
-	_, degraded := choose(scap.NewSyscallSet(scap.SCSchedSwitch), scap.AMD64, nil, false)
-	if len(degraded) != 1 || !errors.Is(degraded[0].Reason, errNoTracepoint) {
-		t.Errorf("got %v", degraded)
+func TestTracepointsHaveHooksOfTheirOwn(t *testing.T) {
+	for sc, h := range map[scap.SC]hook{
+		scap.SCSchedProcessExit: hookProcExit, scap.SCSignalDeliver: hookSignal, scap.SCSchedSwitch: hookSwitch,
+		scap.SCPageFaultUser: hookFaultUser, scap.SCPageFaultKernel: hookFaultKernel,
+	} {
+		s, degraded := choose(scap.NewSyscallSet(sc), scap.AMD64, nil, false)
+		var want hookSet
+		want[h] = true
+		if got := s.hooks(); got != want || len(degraded) != 0 {
+			t.Errorf("%v: hooks %v, want %v; degraded %v", sc, got, want, degraded)
+		}
 	}
 }

@@ -83,6 +83,11 @@ type Stats struct {
 	PerCPU []Counters
 	// By class of call, for the drops that have one: indexed by DropClass.
 	DropsByClass [NumDropClasses]uint64
+	// Faults counts delivered events that lack a value, because the page of the
+	// caller's memory that it was in was not there when the event was made.
+	Faults uint64
+	// Sampled counts what sampling mode left out. It is not part of Seen.
+	Sampled uint64
 	// Truncated counts ring records that were no whole event.
 	Truncated uint64
 	// Late counts events that arrived behind the watermark.

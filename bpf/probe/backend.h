@@ -80,9 +80,6 @@ static __always_inline u64 tcl_signal_bits(struct signal_struct *s)
 
 #define TCL_STORE(type, addr, v) (*(type *)(addr) = (type)(v))
 
-/* Bytes of I/O data; becomes an entry of the settings map. */
-#define TCL_SNAPLEN(c) 80
-
 #define tcl_kread(dst, size, src) bpf_probe_read((void *)(dst), size, (const void *)(unsigned long)(src))
 #define tcl_uread(dst, size, src) bpf_probe_read((void *)(dst), size, (const void *)(unsigned long)(src))
 #define tcl_kstr(dst, size, src)  bpf_probe_read_str((void *)(dst), size, (const void *)(unsigned long)(src))

@@ -48,7 +48,7 @@ TCL_INLINE int tcl_end(void *ctx, struct tcl_ctx *c, int err)
 		err = tcl_finish(c, c->tid);
 	if (err)
 		return 0;
-	TCL_MASK(len, TCL_BUF_SIZE - 1);
+	TCL_MASK(len, TCL_MAX_EVENT - 1);
 	bpf_perf_event_output(ctx, &tcl_perf, BPF_F_CURRENT_CPU, c->buf, len);
 	return 0;
 }

@@ -23,7 +23,7 @@ TCL_INLINE int tcl_put_strings(struct tcl_ctx *c, u64 from, u64 to)
 	if (!len)
 		return tcl_put_empty(c);
 	at = c->pos + len - 1;
-	TCL_MASK(at, TCL_BUF_SIZE - 1);
+	TCL_MASK(at, TCL_POS_MASK);
 	TCL_STORE(u8, c->buf + at, 0);
 	return tcl_push(c, len);
 }

@@ -16,13 +16,14 @@
 #define TCL_MAX_PARAMS 32
 
 /*
- * Writes begin below 32 KiB and are at most 32 KiB long, so every store stays
- * in the buffer without a branch; an event that grew beyond the first half is
- * dropped as too large when it is finished.
+ * Writes begin below 64 KiB and are at most 32 KiB long, so every store stays
+ * in the buffer without a branch; an event that grew beyond 64 KiB is dropped
+ * as too large when it is finished.
  */
-#define TCL_POS_MASK  0x7fff
-#define TCL_BUF_SIZE  0x10000
-#define TCL_MAX_EVENT 0x8000
+#define TCL_POS_MASK  0xffff
+#define TCL_MAX_COPY  0x8000
+#define TCL_BUF_SIZE  0x18000
+#define TCL_MAX_EVENT 0x10000
 
 /* Limits of the reference for single parameters, terminating NUL included. */
 #define TCL_MAX_PATH 4096
@@ -45,6 +46,11 @@ enum tcl_origin {
 	TCL_FROM_EXEC = 2,    /* sched_process_exec: arg 0 is the file name in kernel memory */
 	TCL_FROM_EXIT = 3,    /* sched_process_exit */
 	TCL_FROM_FORK = 4,    /* sched_process_fork: task is the child, arg 0 the parent */
+	/* Of other tracepoints the arguments are those of the tracepoint. */
+	TCL_FROM_SIGNAL = 8, /* signal_deliver */
+	TCL_FROM_SWITCH = 9, /* sched_switch */
+	TCL_FROM_FAULT = 10, /* page_fault_user, page_fault_kernel */
+	TCL_FROM_MARK = 11,  /* none: a phase of sampling mode begins */
 };
 
 struct tcl_ctx {
@@ -65,6 +71,11 @@ struct tcl_ctx {
 	u16 type;
 	u32 nparams;
 	u32 origin;
+	u32 snap; /* how many bytes of the call's data are wanted */
+	u32 msg;  /* of a call with several messages: which one this is */
+
+	/* Not 0: memory of the caller that a parameter is in could not be read. */
+	u64 faults;
 
 	/* Of the output buffer. */
 	u32 pos;  /* next byte */
@@ -99,6 +110,7 @@ TCL_INLINE void tcl_begin(struct tcl_ctx *c, u16 type, u32 n)
 	c->type = type;
 	c->nparams = n;
 	c->np = 0;
+	c->faults = 0;
 	c->pos = TCL_HDR_LEN + 2 * n;
 	/* Lengths of parameters that a filler leaves out are zero. */
 	for (i = 0; i < n; i++)

@@ -8,12 +8,9 @@
 
 #include "values.h"
 
-/* How many bytes of a buffer are copied; a driver may make it a setting. */
-#ifndef TCL_SNAPLEN
-#define TCL_SNAPLEN(c) 80
-#endif
-/* The most that a setting can ask for. */
-#define TCL_MAX_DATA 16384
+/* How many bytes of a buffer are copied, and the most that a driver may set. */
+#define TCL_SNAPLEN(c) ((c)->snap)
+#define TCL_MAX_DATA   65000
 
 /* The control data of a message: 253 descriptors and a header. */
 #define TCL_MAX_CONTROL 1040
@@ -24,12 +21,24 @@
 #define TCL_MAX_IODATA 12
 #define TCL_MAX_POLL   16
 
+/* len bytes of data, in two copies if they are many. */
+TCL_INLINE void tcl_raw_data(struct tcl_ctx *c, u64 addr, u64 len)
+{
+	u64 first = tcl_copy_user(c, addr, len, TCL_MAX_COPY);
+
+	c->pos += first;
+	if (first == TCL_MAX_COPY)
+		c->pos += tcl_copy_user(c, addr + TCL_MAX_COPY, len - TCL_MAX_COPY, TCL_MAX_COPY);
+}
+
 /* The first bytes of a buffer of len bytes. */
 TCL_INLINE int tcl_put_data(struct tcl_ctx *c, u64 addr, u64 len)
 {
 	u64 snap = TCL_SNAPLEN(c);
 
-	return tcl_put_umem(c, addr, len < snap ? len : snap, TCL_MAX_DATA);
+	tcl_raw_start(c);
+	tcl_raw_data(c, addr, len < snap ? len : snap);
+	return tcl_raw_end(c);
 }
 
 /* What a call has read into the buffer. */
@@ -96,9 +105,8 @@ TCL_INLINE int tcl_put_iov(struct tcl_ctx *c, u64 iov, u64 n, u64 total)
 			break;
 		if (len > c->len)
 			len = c->len;
-		len = tcl_copy_user(c, base, len, TCL_MAX_DATA);
-		c->pos += len;
 		c->len -= len;
+		tcl_raw_data(c, base, len);
 	}
 	return tcl_raw_end(c);
 }
@@ -154,10 +162,10 @@ TCL_INLINE int tcl_p_msg_data_out(struct tcl_ctx *c, u64 msg)
 	return tcl_p_iov_out(c, tcl_msg_word(c, msg, TCL_MSG_IOV), tcl_msg_word(c, msg, TCL_MSG_IOVLEN));
 }
 
-/* The control data that came with a message. */
+/* The control data that came with a message; left out where the data has filled the event. */
 TCL_INLINE int tcl_p_msg_control(struct tcl_ctx *c, u64 msg)
 {
-	if (TCL_RET(c) < 0)
+	if (TCL_RET(c) < 0 || c->pos > TCL_MAX_EVENT - TCL_MAX_CONTROL - 16)
 		return tcl_put_empty(c);
 	return tcl_put_umem(c, tcl_msg_word(c, msg, TCL_MSG_CONTROL),
 			    tcl_msg_word(c, msg, TCL_MSG_CONTROLLEN), TCL_MAX_CONTROL);
@@ -271,7 +279,7 @@ TCL_INLINE int tcl_p_sockopt_value(struct tcl_ctx *c, u64 level, u64 name, u64 v
 	} else {
 		tcl_raw_u8(c, TCL_SOCKOPT_DYNAMIC_PARAM_UNKNOWN);
 		len = (u32)len;
-		c->pos += tcl_copy_user(c, value, len < snap ? len : snap, TCL_MAX_DATA);
+		c->pos += tcl_copy_user(c, value, len < snap ? len : snap, TCL_MAX_COPY);
 	}
 	return tcl_raw_end(c);
 }

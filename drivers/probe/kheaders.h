@@ -104,4 +104,11 @@ TCL_INLINE u64 tcl_start_boottime(struct task_struct *t)
 #endif
 }
 
+/* Where the code was that an exception interrupted. */
+#ifdef __aarch64__
+#define tcl_regs_ip(regs) F(regs, pc)
+#else
+#define tcl_regs_ip(regs) F(regs, ip)
+#endif
+
 #endif

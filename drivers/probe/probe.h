@@ -19,6 +19,8 @@
 #include "cgroup.h"
 #include "path.h"
 #include "sock.h"
+#include "quota.h"
+#include "tracepoint.h"
 
 #include "fill_exec.h"
 #include "fill_exit.h"

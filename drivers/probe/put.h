@@ -61,7 +61,10 @@ TCL_INLINE int tcl_put_ustr(struct tcl_ctx *c, u64 addr)
 {
 	long n = tcl_ustr(tcl_here(c), TCL_MAX_PATH, addr);
 
-	return tcl_push(c, n > 0 ? (u32)n : 0);
+	if (n > 0)
+		return tcl_push(c, n);
+	c->faults |= addr;
+	return tcl_push(c, 0);
 }
 
 TCL_INLINE int tcl_put_kstr(struct tcl_ctx *c, u64 addr)
@@ -71,7 +74,7 @@ TCL_INLINE int tcl_put_kstr(struct tcl_ctx *c, u64 addr)
 	return tcl_push(c, n > 0 ? (u32)n : 0);
 }
 
-/* Up to max (at most 4096, a constant) bytes of the caller's memory. */
+/* Up to max (at most TCL_MAX_COPY, a constant) bytes of the caller's memory. */
 #define tcl_put_umem(c, addr, size, max) tcl_push(c, tcl_copy_user(c, addr, size, max))
 
 TCL_INLINE u32 tcl_copy_user(struct tcl_ctx *c, u64 addr, u64 size, const u32 max)
@@ -80,9 +83,10 @@ TCL_INLINE u32 tcl_copy_user(struct tcl_ctx *c, u64 addr, u64 size, const u32 ma
 
 	TCL_FORGET(size);
 	TCL_CLAMP(size, max);
-	if (tcl_uread(to, size, addr))
-		return 0;
-	return size;
+	if (!tcl_uread(to, size, addr))
+		return size;
+	c->faults |= addr;
+	return 0;
 }
 
 /* Composite parameters: tcl_raw_start, tcl_raw_..., tcl_raw_end. */

@@ -57,9 +57,6 @@
 
 #define TCL_STORE(type, addr, v) put_unaligned((type)(v), (type *)(addr))
 
-/* Bytes of I/O data; becomes a setting with the ioctl that changes it. */
-#define TCL_SNAPLEN(c) 80
-
 #define tcl_self() current
 
 /* Reads that fail leave zeroes, as in the eBPF drivers. */

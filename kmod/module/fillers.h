@@ -9,7 +9,7 @@ struct tcl_ctx;
 /*
  * Builds the event of the given type in c's buffer; whatever the type lacks a
  * filler for becomes the generic event. The caller has set ts, tid, task, ret,
- * args, nr, sc, compat and origin. Returns 0 or a negative enum tcl_drop.
+ * args, nr, sc, snap, compat and origin. Returns 0 or a negative enum tcl_drop.
  */
 int tcl_fill(struct tcl_ctx *c, u16 type);
 

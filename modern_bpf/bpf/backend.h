@@ -80,11 +80,14 @@ enum {
 #define tcl_kstr(dst, size, src)  bpf_probe_read_kernel_str(dst, size, (const void *)(src))
 #define tcl_ustr(dst, size, src)  bpf_probe_read_user_str(dst, size, (const void *)(src))
 
-/* Set by the loader before the probe is loaded. */
-const volatile u32 tcl_snaplen;
-#define TCL_SNAPLEN(c) tcl_snaplen
-
 #define tcl_self() ((struct task_struct *)bpf_get_current_task())
+
+/* Where the code was that an exception interrupted. */
+#if defined(__TARGET_ARCH_x86)
+#define tcl_regs_ip(regs) F(regs, ip)
+#else
+#define tcl_regs_ip(regs) F(regs, pc)
+#endif
 
 /* Fields that moved between kernels. */
 

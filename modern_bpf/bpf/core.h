@@ -26,7 +26,7 @@ typedef _Bool bool;
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long r10, r9, r8, di, si, dx, orig_ax, bp, bx, cx;
+	unsigned long r10, r9, r8, di, si, dx, orig_ax, bp, bx, cx, ip;
 };
 struct thread_info {
 	unsigned long flags;
@@ -35,6 +35,7 @@ struct thread_info {
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	u64 regs[31];
+	u64 pc;
 	u64 orig_x0;
 	s32 syscallno;
 };

@@ -14,9 +14,13 @@
 #define TCL_WORDS (TCL_NR_TABLE / 64)
 
 /* Bits of tcl_plane.tp. */
-#define TCL_TP_EXIT 1
-#define TCL_TP_EXEC 2
-#define TCL_TP_FORK 4
+#define TCL_TP_EXIT	    1
+#define TCL_TP_EXEC	    2
+#define TCL_TP_FORK	    4
+#define TCL_TP_SIGNAL	    0x100
+#define TCL_TP_SWITCH	    0x200
+#define TCL_TP_FAULT_USER   0x400
+#define TCL_TP_FAULT_KERNEL 0x800
 
 /* One generation of the selection. */
 struct tcl_plane {
@@ -34,6 +38,9 @@ struct tcl_control {
 	u32 self; /* thread group that is not reported; 0: all are */
 	s64 boot_offset;
 	struct tcl_plane plane[2];
+	u32 sampling; /* ratio of sampling mode; 0 and 1: off */
+	u32 silent;   /* written by the probe: a silent phase was announced */
+	u64 marking;  /* programs that are about to announce a phase */
 };
 
 struct tcl_control tcl_control SEC(".data.control");
@@ -41,6 +48,7 @@ struct tcl_control tcl_control SEC(".data.control");
 /* Fixed before the probe is loaded; the verifier sees them as constants. */
 const volatile u32 tcl_drop_failed;
 const volatile u32 tcl_wake_level;
+const volatile u32 tcl_snaplen;
 
 static const volatile u16 tcl_sc_of_nr[TCL_NR_TABLE] = TCL_SC_OF_NR;
 static const volatile u16 tcl_event_of_nr[TCL_NR_TABLE] = TCL_EVENT_OF_NR;
@@ -60,7 +68,9 @@ struct tcl_counters {
 	u64 drops_ring;
 	u64 drops_page;
 	u64 drops_scratch;
+	u64 faults; /* delivered, but a parameter is empty because its memory was not there */
 	u64 drops_class[TCL_NUM_CLASSES]; /* scap.DropClass */
+	u64 sampled;			  /* left out by sampling mode: not seen; as no_slot */
 	u64 no_slot[TCL_NUM_CLASSES];	  /* by class; seen and dropped; on the first slot of a CPU */
 };
 
@@ -99,7 +109,8 @@ struct {
 #define TCL_TAIL_EXEC_2	 512
 #define TCL_TAIL_EXEC_3	 513
 #define TCL_TAIL_CLONE_2 514
-#define TCL_TAIL_SIZE	 515
+#define TCL_TAIL_SNAPLEN 515
+#define TCL_TAIL_SIZE	 516
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);

@@ -11,6 +11,9 @@
 #include "maps.h"
 #include "slot.h"
 #include "caller.h"
+#include "mmsg.h"
+#include "sampling.h"
+#include "snaplen.h"
 
 char tcl_license[] SEC("license") = "Dual MIT/GPL";
 
@@ -78,6 +81,9 @@ int tcl_sys_exit(u64 *ctx)
 	if (tcl_is_self())
 		return 0;
 
+	if (tcl_sampled_out(tcl_sc_of_nr[nr], now))
+		return 0;
+
 	c = tcl_claim(TCL_FROM_SYSCALL, tcl_sc_of_nr[nr]);
 	if (!c)
 		return 0;
@@ -88,6 +94,10 @@ int tcl_sys_exit(u64 *ctx)
 	c->nr = nr;
 	c->compat = call.compat;
 	tcl_load_args(c, &call, regs);
+	if (tcl_dynamic && tcl_io(type) != TCL_IO_NONE) {
+		c->type = type;
+		bpf_tail_call(ctx, &tcl_tail_exit, TCL_TAIL_SNAPLEN);
+	}
 	bpf_tail_call(ctx, &tcl_tail_exit, type);
 
 	/* No program of its own, or the kernel refused it: the generic event. */
@@ -103,6 +113,15 @@ int tcl_sys_exit(u64 *ctx)
 		struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);                                              \
 		if (!c)                                                                                      \
 			return 0;                                                                            \
+		if (TCL_IS_MMSG(code)) {                                                                     \
+			tcl_begin_message(c);                                                                \
+			tcl_begin(c, code, n);                                                               \
+			if (!tcl_next_message(c, tcl_fill_##name(c)))                                        \
+				return 0;                                                                    \
+			bpf_tail_call(ctx, &tcl_tail_exit, code);                                            \
+			tcl_release(c);                                                                      \
+			return 0;                                                                            \
+		}                                                                                            \
 		tcl_begin(c, code, n);                                                                       \
 		return tcl_end_call(c, tcl_fill_##name(c));                                                  \
 	}
@@ -160,6 +179,23 @@ int tcl_exit_clone_2(u64 *ctx)
 	if (!c)
 		return 0;
 	return tcl_end_call(c, tcl_clone_2(c));
+}
+
+/* Between the hook and the program of an event with data: how much of it is wanted. */
+SEC("tp_btf/sys_exit")
+int tcl_exit_snaplen(u64 *ctx)
+{
+	struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);
+	u32 snap;
+
+	if (!c)
+		return 0;
+	snap = tcl_dynamic_snaplen(c, tcl_io(c->type));
+	if (snap > c->snap)
+		c->snap = snap;
+	bpf_tail_call(ctx, &tcl_tail_exit, c->type);
+	tcl_begin(c, PPME_GENERIC_X, TCL_NPARAMS_GENERIC_X);
+	return tcl_end(c, tcl_fill_generic_x(c));
 }
 
 /*
@@ -271,3 +307,5 @@ int tcl_proc_fork_2(u64 *ctx)
 		return 0;
 	return tcl_end_call(c, tcl_fill_syscall_clone_20_x_2(c));
 }
+
+#include "tracepoints.h"

@@ -46,6 +46,8 @@ TCL_INLINE struct tcl_ctx *tcl_claim(const u32 origin, u32 sc)
 			c->origin = origin;
 			c->slot = key;
 			c->sc = sc;
+			c->snap = tcl_snaplen;
+			c->msg = 0;
 			n = bpf_map_lookup_elem(&tcl_counts, &key);
 			if (n)
 				n->seen++;
@@ -104,14 +106,17 @@ TCL_INLINE int tcl_send(struct tcl_ctx *c)
 	fill = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
 	if (fill < tcl_wake_level && fill + len >= tcl_wake_level)
 		flags = BPF_RB_FORCE_WAKEUP;
-	TCL_MASK(len, TCL_BUF_SIZE - 1);
+	TCL_CLAMP(len, TCL_MAX_EVENT);
 	if (bpf_ringbuf_output(ring, c->buf, len, flags))
 		return TCL_DROP_RING;
 	return 0;
 }
 
-/* Ends the event: to the ring, or into the counter of why not. */
-TCL_INLINE int tcl_end(struct tcl_ctx *c, int err)
+/* A caller that passes a bad address gets this: its parameters are no loss. */
+#define TCL_EFAULT 14
+
+/* Brings the event to the ring, or into the counter of why not. */
+TCL_INLINE void tcl_deliver(struct tcl_ctx *c, int err)
 {
 	u32 key = c->slot;
 	struct tcl_counters *n = bpf_map_lookup_elem(&tcl_counts, &key);
@@ -131,7 +136,15 @@ TCL_INLINE int tcl_end(struct tcl_ctx *c, int err)
 			n->drops_scratch++;
 		if (err)
 			n->drops_class[tcl_class(c->sc)]++;
+		else if (c->faults && c->ret != -TCL_EFAULT)
+			n->faults++;
 	}
+}
+
+/* Ends the event and gives the slot back. */
+TCL_INLINE int tcl_end(struct tcl_ctx *c, int err)
+{
+	tcl_deliver(c, err);
 	tcl_release(c);
 	return 0;
 }

@@ -106,6 +106,8 @@ int main(int argc, char **argv)
 {
 	char *what = argc > 1 ? argv[1] : "";
 
+	if (!strcmp(what, "segv"))
+		return *(volatile int *)8;
 	if (!strcmp(what, "vfork"))
 		return do_vfork();
 	if (!strcmp(what, "orphan"))

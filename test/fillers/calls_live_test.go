@@ -289,6 +289,22 @@ func (b *builder) kernel(*testing.T) []call {
 			"operation": scap.KeyctlOperationsSearch, "arg2": dyn(0, int64(-3)), "arg3": append([]byte{1}, "user\x00"...), "arg4": append([]byte{1}, "none\x00"...), "arg5": dyn(0, int64(0)),
 		}},
 		{"capset that fails", unix.SYS_CAPSET, []uintptr{8, 8}, scap.EvCapsetX, params{"res": -int(unix.EFAULT)}},
-		{"quotactl comes as the generic event", unix.SYS_QUOTACTL, []uintptr{0, 0, 0, 0}, scap.EvGenericX, params{"ID": int(scap.SCQuotactl), "nativeID": unix.SYS_QUOTACTL}},
+		{"quotactl that asks for limits", unix.SYS_QUOTACTL, []uintptr{0x800007 << 8, b.str("/dev/none"), 1000, ptr(b, &[9]uint64{})}, scap.EvQuotactlX, params{
+			"special": "/dev/none", "quotafilepath": nil, "dqb_bhardlimit": 0, "dqi_flags": 0, "cmd": scap.QuotactlCmdsQGetquota,
+			"type": scap.QuotactlTypesUsrquota, "id": 1000, "quota_fmt": scap.QuotactlQuotaFmtsQfmtNotUsed, "quota_fmt_out": scap.QuotactlQuotaFmtsQfmtNotUsed,
+		}},
+		{"quotactl that sets limits", unix.SYS_QUOTACTL, []uintptr{0x800008<<8 | 1, b.str("/dev/none"), 1001, ptr(b, &[...]uint64{1, 2, 3, 4, 5, 6, 7, 8, 0x3f})}, scap.EvQuotactlX, params{
+			"dqb_bhardlimit": 1, "dqb_bsoftlimit": 2, "dqb_curspace": 3, "dqb_ihardlimit": 4, "dqb_isoftlimit": 5, "dqb_btime": 7, "dqb_itime": 8,
+			"cmd": scap.QuotactlCmdsQSetquota, "type": scap.QuotactlTypesGrpquota, "id": 1001,
+		}},
+		{"quotactl that sets one limit", unix.SYS_QUOTACTL, []uintptr{0x800008 << 8, b.str("/dev/none"), 1001, ptr(b, &[...]uint64{1, 2, 3, 4, 5, 6, 7, 8, 1})}, scap.EvQuotactlX, params{
+			"dqb_bhardlimit": 1, "dqb_bsoftlimit": 2, "dqb_curspace": 0, "dqb_ihardlimit": 0, "dqb_itime": 0,
+		}},
+		{"quotactl that sets the grace times", unix.SYS_QUOTACTL, []uintptr{0x800006 << 8, b.str("/dev/none"), 0, ptr(b, &[...]uint64{60, 70, 7<<32 | 1})}, scap.EvQuotactlX, params{
+			"dqi_bgrace": 60, "dqi_igrace": 70, "dqi_flags": scap.QuotactlDqiFlagsV1DqfRsquash, "cmd": scap.QuotactlCmdsQSetinfo, "id": 0,
+		}},
+		{"quotactl that turns quotas on", unix.SYS_QUOTACTL, []uintptr{0x800002 << 8, b.str("/dev/none"), 2, b.str("/quota.user")}, scap.EvQuotactlX, params{
+			"quotafilepath": "/quota.user", "cmd": scap.QuotactlCmdsQQuotaon, "quota_fmt": scap.QuotactlQuotaFmtsQfmtVfsV0, "id": 0,
+		}},
 	}
 }

@@ -460,6 +460,18 @@ TCL_INLINE int tcl_fill_syscall_fcntl_x(struct tcl_ctx *c)
 	return 0;
 }
 
+/* switch(next, pgft_maj, pgft_min, vm_size, vm_rss, vm_swap) */
+TCL_INLINE int tcl_fill_schedswitch_6_e(struct tcl_ctx *c)
+{
+	tcl_p_task_tid(c, TCL_ARG(c, 2));
+	tcl_p_task_maj_flt(c, TCL_ARG(c, 1));
+	tcl_p_task_min_flt(c, TCL_ARG(c, 1));
+	tcl_p_task_vm_size(c, TCL_ARG(c, 1));
+	tcl_p_task_vm_rss(c, TCL_ARG(c, 1));
+	tcl_p_task_vm_swap(c, TCL_ARG(c, 1));
+	return 0;
+}
+
 /* brk(res, vm_size, vm_rss, vm_swap, addr) */
 TCL_INLINE int tcl_fill_syscall_brk_4_x(struct tcl_ctx *c)
 {
@@ -586,6 +598,30 @@ TCL_INLINE int tcl_fill_syscall_sendfile_x(struct tcl_ctx *c)
 	return 0;
 }
 
+/* quotactl(res, special, quotafilepath, dqb_bhardlimit, dqb_bsoftlimit, dqb_curspace, dqb_ihardlimit, dqb_isoftlimit, dqb_btime, dqb_itime, dqi_bgrace, dqi_igrace, dqi_flags, quota_fmt_out, cmd, type, id, quota_fmt) */
+TCL_INLINE int tcl_fill_syscall_quotactl_x(struct tcl_ctx *c)
+{
+	tcl_put_s64(c, TCL_RET(c));
+	tcl_put_ustr(c, TCL_ARG(c, 1));
+	tcl_p_quota_path(c, TCL_ARG(c, 0), TCL_ARG(c, 3));
+	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 0);
+	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 1);
+	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 2);
+	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 3);
+	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 4);
+	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 6);
+	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 7);
+	tcl_p_quota_info(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 0);
+	tcl_p_quota_info(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 1);
+	tcl_p_quota_info_flags(c, TCL_ARG(c, 0), TCL_ARG(c, 3));
+	tcl_p_quota_fmt_out(c, TCL_ARG(c, 0), TCL_ARG(c, 3));
+	tcl_put_u16(c, tcl_conv_quotactl_cmd(TCL_ARG(c, 0)));
+	tcl_put_u8(c, tcl_conv_quotactl_type(TCL_ARG(c, 0)));
+	tcl_p_quota_id(c, TCL_ARG(c, 0), TCL_ARG(c, 2));
+	tcl_p_quota_fmt(c, TCL_ARG(c, 0), TCL_ARG(c, 2));
+	return 0;
+}
+
 /* setresuid(res, ruid, euid, suid) */
 TCL_INLINE int tcl_fill_syscall_setresuid_x(struct tcl_ctx *c)
 {
@@ -667,6 +703,15 @@ TCL_INLINE int tcl_fill_syscall_getresgid_x(struct tcl_ctx *c)
 	tcl_p_user_id(c, TCL_ARG(c, 0));
 	tcl_p_user_id(c, TCL_ARG(c, 1));
 	tcl_p_user_id(c, TCL_ARG(c, 2));
+	return 0;
+}
+
+/* signaldeliver(spid, dpid, sig) */
+TCL_INLINE int tcl_fill_signaldeliver_e(struct tcl_ctx *c)
+{
+	tcl_p_siginfo_pid(c, TCL_ARG(c, 0), TCL_ARG(c, 1));
+	tcl_p_current_tid(c);
+	tcl_put_u8(c, TCL_ARG(c, 0));
 	return 0;
 }
 
@@ -807,6 +852,15 @@ TCL_INLINE int tcl_fill_syscall_unshare_x(struct tcl_ctx *c)
 {
 	tcl_put_s64(c, TCL_RET(c));
 	tcl_put_u32(c, tcl_conv_clone_flags(TCL_ARG(c, 0)));
+	return 0;
+}
+
+/* page_fault(addr, ip, error) */
+TCL_INLINE int tcl_fill_page_fault_e(struct tcl_ctx *c)
+{
+	tcl_put_u64(c, TCL_ARG(c, 0));
+	tcl_p_regs_ip(c, TCL_ARG(c, 1));
+	tcl_put_u32(c, tcl_conv_pf_flags(TCL_ARG(c, 2)));
 	return 0;
 }
 

@@ -73,6 +73,7 @@
 	X(syscall_symlink_x, PPME_SYSCALL_SYMLINK_X, 3, 1)			\
 	X(syscall_symlinkat_x, PPME_SYSCALL_SYMLINKAT_X, 4, 1)			\
 	X(syscall_sendfile_x, PPME_SYSCALL_SENDFILE_X, 5, 1)			\
+	X(syscall_quotactl_x, PPME_SYSCALL_QUOTACTL_X, 18, 1)			\
 	X(syscall_setresuid_x, PPME_SYSCALL_SETRESUID_X, 4, 1)			\
 	X(syscall_setresgid_x, PPME_SYSCALL_SETRESGID_X, 4, 1)			\
 	X(syscall_setuid_x, PPME_SYSCALL_SETUID_X, 2, 1)			\
@@ -168,6 +169,9 @@
 
 /* Events of kernel tracepoints. */
 #define TCL_TRACEPOINT_EVENTS(X)			\
-	X(procexit_1_e, PPME_PROCEXIT_1_E, 5, 1)
+	X(schedswitch_6_e, PPME_SCHEDSWITCH_6_E, 6, 1)	\
+	X(procexit_1_e, PPME_PROCEXIT_1_E, 5, 1)	\
+	X(signaldeliver_e, PPME_SIGNALDELIVER_E, 3, 1)	\
+	X(page_fault_e, PPME_PAGE_FAULT_E, 3, 1)
 
 #endif

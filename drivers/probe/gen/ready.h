@@ -7,12 +7,8 @@
 
 /*
  * To be declared before:
- * tcl_conv_mode, tcl_conv_open_flags, tcl_conv_pf_flags, tcl_conv_quotactl_cmd,
- * tcl_conv_quotactl_type, tcl_p_current_tid, tcl_p_open_how_flags, tcl_p_open_how_mode,
- * tcl_p_open_how_resolve, tcl_p_open_mode, tcl_p_quota_block, tcl_p_quota_fmt, tcl_p_quota_fmt_out,
- * tcl_p_quota_id, tcl_p_quota_info, tcl_p_quota_info_flags, tcl_p_quota_path, tcl_p_regs_ip,
- * tcl_p_siginfo_pid, tcl_p_sockaddr, tcl_p_task_maj_flt, tcl_p_task_min_flt, tcl_p_task_tid,
- * tcl_p_task_vm_rss, tcl_p_task_vm_size, tcl_p_task_vm_swap
+ * tcl_conv_mode, tcl_conv_open_flags, tcl_p_open_how_flags, tcl_p_open_how_mode,
+ * tcl_p_open_how_resolve, tcl_p_open_mode, tcl_p_sockaddr
  */
 
 /* open(name, flags, mode) */
@@ -37,60 +33,6 @@ TCL_INLINE int tcl_fill_syscall_creat_e(struct tcl_ctx *c)
 {
 	tcl_put_ustr(c, TCL_ARG(c, 0));
 	tcl_put_u32(c, tcl_conv_mode(TCL_ARG(c, 1)));
-	return 0;
-}
-
-/* switch(next, pgft_maj, pgft_min, vm_size, vm_rss, vm_swap) */
-TCL_INLINE int tcl_fill_schedswitch_6_e(struct tcl_ctx *c)
-{
-	tcl_p_task_tid(c, TCL_ARG(c, 2));
-	tcl_p_task_maj_flt(c, TCL_ARG(c, 1));
-	tcl_p_task_min_flt(c, TCL_ARG(c, 1));
-	tcl_p_task_vm_size(c, TCL_ARG(c, 1));
-	tcl_p_task_vm_rss(c, TCL_ARG(c, 1));
-	tcl_p_task_vm_swap(c, TCL_ARG(c, 1));
-	return 0;
-}
-
-/* quotactl(res, special, quotafilepath, dqb_bhardlimit, dqb_bsoftlimit, dqb_curspace, dqb_ihardlimit, dqb_isoftlimit, dqb_btime, dqb_itime, dqi_bgrace, dqi_igrace, dqi_flags, quota_fmt_out, cmd, type, id, quota_fmt) */
-TCL_INLINE int tcl_fill_syscall_quotactl_x(struct tcl_ctx *c)
-{
-	tcl_put_s64(c, TCL_RET(c));
-	tcl_put_ustr(c, TCL_ARG(c, 1));
-	tcl_p_quota_path(c, TCL_ARG(c, 0), TCL_ARG(c, 3));
-	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 0);
-	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 1);
-	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 2);
-	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 3);
-	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 4);
-	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 6);
-	tcl_p_quota_block(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 7);
-	tcl_p_quota_info(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 0);
-	tcl_p_quota_info(c, TCL_ARG(c, 0), TCL_ARG(c, 3), 1);
-	tcl_p_quota_info_flags(c, TCL_ARG(c, 0), TCL_ARG(c, 3));
-	tcl_p_quota_fmt_out(c, TCL_ARG(c, 0), TCL_ARG(c, 3));
-	tcl_put_u16(c, tcl_conv_quotactl_cmd(TCL_ARG(c, 0)));
-	tcl_put_u8(c, tcl_conv_quotactl_type(TCL_ARG(c, 0)));
-	tcl_p_quota_id(c, TCL_ARG(c, 0), TCL_ARG(c, 2));
-	tcl_p_quota_fmt(c, TCL_ARG(c, 0), TCL_ARG(c, 2));
-	return 0;
-}
-
-/* signaldeliver(spid, dpid, sig) */
-TCL_INLINE int tcl_fill_signaldeliver_e(struct tcl_ctx *c)
-{
-	tcl_p_siginfo_pid(c, TCL_ARG(c, 0), TCL_ARG(c, 1));
-	tcl_p_current_tid(c);
-	tcl_put_u8(c, TCL_ARG(c, 0));
-	return 0;
-}
-
-/* page_fault(addr, ip, error) */
-TCL_INLINE int tcl_fill_page_fault_e(struct tcl_ctx *c)
-{
-	tcl_put_u64(c, TCL_ARG(c, 0));
-	tcl_p_regs_ip(c, TCL_ARG(c, 1));
-	tcl_put_u32(c, tcl_conv_pf_flags(TCL_ARG(c, 2)));
 	return 0;
 }
 
@@ -126,14 +68,10 @@ TCL_INLINE int tcl_fill_syscall_openat2_e(struct tcl_ctx *c)
 	X(syscall_openat2_e, PPME_SYSCALL_OPENAT2_E, 5, 1)
 
 /* Events at the exit of a call; until a driver takes them the call arrives as the generic event. */
-#define TCL_READY_EVENTS(X)					\
-	X(syscall_quotactl_x, PPME_SYSCALL_QUOTACTL_X, 18, 1)
+#define TCL_READY_EVENTS(X)
 
 /* Events of tracepoints; argument N is that of the tracepoint. */
-#define TCL_READY_TRACEPOINT_EVENTS(X)			\
-	X(schedswitch_6_e, PPME_SCHEDSWITCH_6_E, 6, 1)	\
-	X(signaldeliver_e, PPME_SIGNALDELIVER_E, 3, 1)	\
-	X(page_fault_e, PPME_PAGE_FAULT_E, 3, 1)
+#define TCL_READY_TRACEPOINT_EVENTS(X)
 
 /* Enter event of each native number; calls that are left out have none. */
 #if defined(__TARGET_ARCH_x86) || (!defined(__TARGET_ARCH_arm64) && defined(__x86_64__))
