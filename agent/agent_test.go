@@ -464,7 +464,9 @@ func (w *world) played(n uint64) bool {
 // brokenWriter fails each write.
 type brokenWriter struct{ err error }
 
-func (b brokenWriter) Write([]byte) (int, error) { return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: b.err} }
+func (b brokenWriter) Write([]byte) (int, error) {
+	return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: b.err}
+}
 
 func TestAlertsThatCannotBeWrittenAreToldOfAtOnce(t *testing.T) {
 	w := newWorld(t, shadowRule)

@@ -3,7 +3,6 @@
 package captool
 
 import (
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tiercel/tiercel/scap/capture"
+	"github.com/tiercel/tiercel/scap/procfs"
 )
 
 // tables are those of the model, and what only a capture wants to know of the
@@ -38,20 +38,16 @@ func (r *recording) tables() (*capture.Tables, error) {
 
 // interfaces returns the addresses of this host's network interfaces.
 func interfaces() []capture.Interface {
-	links, err := net.Interfaces()
+	links, err := procfs.Interfaces()
 	if err != nil {
 		return nil
 	}
 	var out []capture.Interface
 	for _, l := range links {
-		addrs, err := l.Addrs()
-		if err != nil {
-			continue // it is gone by now
-		}
-		for _, a := range addrs {
-			if p, err := netip.ParsePrefix(a.String()); err == nil {
-				out = append(out, capture.Interface{Name: l.Name, Addr: p.Addr(), Netmask: mask(p), Broadcast: broadcast(p)})
-			}
+		for _, a := range l.Addrs {
+			out = append(out, capture.Interface{
+				Name: l.Name, Addr: a.Prefix.Addr(), Netmask: mask(a.Prefix), Broadcast: broadcast(a.Prefix, a.Broadcast), LinkSpeed: l.Speed,
+			})
 		}
 	}
 	return out
@@ -66,8 +62,12 @@ func mask(p netip.Prefix) netip.Addr {
 	return a
 }
 
-// broadcast returns the last address of the network; IPv6 has none.
-func broadcast(p netip.Prefix) netip.Addr {
+// broadcast returns the address to everybody on the network: the one that is
+// set, or the last one. IPv6 has none.
+func broadcast(p netip.Prefix, set netip.Addr) netip.Addr {
+	if set.IsValid() {
+		return set
+	}
 	if !p.Addr().Is4() {
 		return netip.IPv6Unspecified()
 	}

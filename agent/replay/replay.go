@@ -33,7 +33,7 @@ type OpenError struct {
 
 // Error implements error.
 func (e *OpenError) Error() string {
-	return fmt.Sprintf("Could not open trace filename %s for reading: %v", e.Path, reason(e.Err))
+	return fmt.Sprintf("Could not open trace filename %s for reading: %s", e.Path, reason(e.Err))
 }
 
 // Unwrap returns the cause.
@@ -41,22 +41,20 @@ func (e *OpenError) Unwrap() error { return e.Err }
 
 // reason leaves out what an error of the file system repeats, and has the C
 // library's words for the rest.
-func reason(err error) error {
+func reason(err error) string {
 	var p *fs.PathError
-	if !errors.As(err, &p) {
-		var c *capture.Error
-		if errors.As(err, &c) {
-			return c
-		}
-		return err
+	var c *capture.Error
+	switch {
+	case errors.As(err, &c):
+		return c.Error()
+	case !errors.As(err, &p):
+		return err.Error()
+	case p.Err == syscall.ENOENT:
+		return "No such file or directory"
+	case p.Err == syscall.EACCES:
+		return "Permission denied"
 	}
-	switch p.Err {
-	case syscall.ENOENT:
-		return errors.New("No such file or directory")
-	case syscall.EACCES:
-		return errors.New("Permission denied")
-	}
-	return p.Err
+	return p.Err.Error()
 }
 
 // Open opens a capture and reads its tables. The error is an *OpenError.
