@@ -58,13 +58,17 @@ type Binary struct {
 }
 
 // Field is a field name with an optional argument. InVal marks a field that
-// was written as val(name) on a right side.
+// was written as val(name) on a right side; an argument behind that bracket
+// is accepted here and refused by who compiles the condition.
 type Field struct {
 	At     Pos
 	Name   string
 	Arg    string
 	HasArg bool
 	InVal  bool
+
+	ValArg    string
+	HasValArg bool
 }
 
 // Transform applies a transformer to its arguments.

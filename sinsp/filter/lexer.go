@@ -22,12 +22,13 @@ func (l *lexer) rest() string { return l.text[l.pos.Offset:] }
 
 func (l *lexer) atEnd() bool { return l.pos.Offset == len(l.text) }
 
-// advance moves n bytes on and keeps line and column current.
+// advance moves n bytes on and keeps line and column current. As in the
+// reference a carriage return ends a line too, so that CR LF counts as two.
 func (l *lexer) advance(n int) {
 	read := l.text[l.pos.Offset : l.pos.Offset+n]
 	l.pos.Offset += n
-	if i := strings.LastIndexByte(read, '\n'); i >= 0 {
-		l.pos.Line += strings.Count(read, "\n")
+	if i := strings.LastIndexAny(read, "\n\r"); i >= 0 {
+		l.pos.Line += strings.Count(read, "\n") + strings.Count(read, "\r")
 		l.pos.Col = len(read) - i
 		return
 	}
@@ -49,6 +50,21 @@ func (l *lexer) blank() bool {
 	}
 	l.advance(n)
 	return n > 0
+}
+
+// spaceNot reads a "not" and the white space behind it, which is another set
+// than that of blanks: it has VT and FF, but no backspace.
+func (l *lexer) spaceNot() bool {
+	rest, ok := strings.CutPrefix(l.rest(), "not")
+	n := 0
+	for n < len(rest) && isSpace(rest[n]) {
+		n++
+	}
+	if !ok || n == 0 {
+		return false
+	}
+	l.take(len("not") + n)
+	return true
 }
 
 // literal reads tok if it is next. What follows it does not matter.
@@ -102,6 +118,31 @@ func isBlank(c byte) bool {
 
 func isSpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 
+// lenRune measures the character at the start of s, 0 for what is no UTF-8.
+// The patterns of the reference are as lax as this about overlong forms.
+func lenRune(s string) int {
+	n := 0
+	switch c := s[0]; {
+	case c < 0x80:
+		return 1
+	case c >= 0xc2 && c <= 0xdf:
+		n = 2
+	case c >= 0xe0 && c <= 0xef:
+		n = 3
+	case c >= 0xf0 && c <= 0xf4:
+		n = 4
+	}
+	if len(s) < n {
+		return 0
+	}
+	for i := 1; i < n; i++ {
+		if s[i]&0xc0 != 0x80 {
+			return 0
+		}
+	}
+	return n
+}
+
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
@@ -143,11 +184,7 @@ func lenFieldName(s string) int {
 }
 
 func lenArgText(s string) int {
-	n := 0
-	for n < len(s) && !isSpace(s[n]) && s[n] != '\b' && strings.IndexByte(`[]"'`, s[n]) < 0 {
-		n++
-	}
-	return n
+	return lenFree(s, `[]"'`)
 }
 
 func lenHex(s string) int {
@@ -196,20 +233,31 @@ func lenDigits(s string) int {
 }
 
 func lenBare(s string) int {
+	return lenFree(s, `()"'=,`)
+}
+
+// lenFree measures the characters up to white space, one of stop or what is
+// no UTF-8.
+func lenFree(s, stop string) int {
 	n := 0
-	for n < len(s) && !isSpace(s[n]) && strings.IndexByte(`()"'=,`, s[n]) < 0 {
-		n++
+	for n < len(s) && !isSpace(s[n]) && strings.IndexByte(stop, s[n]) < 0 {
+		l := lenRune(s[n:])
+		if l == 0 {
+			break
+		}
+		n += l
 	}
 	return n
 }
 
 // lenQuoted measures a quoted value with its quotes: it ends at the next
-// equal quote that does not follow a backslash, even an escaped one.
+// equal quote that does not follow a backslash, even an escaped one, and
+// cannot hold a NUL byte (only its escape).
 func lenQuoted(s string) int {
 	if s == "" || s[0] != '"' && s[0] != '\'' {
 		return 0
 	}
-	for i := 1; i < len(s); i++ {
+	for i := 1; i < len(s) && s[i] != 0; i++ {
 		if s[i] == s[0] && s[i-1] != '\\' {
 			return i + 1
 		}

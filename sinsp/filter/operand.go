@@ -5,6 +5,10 @@ package filter
 // fieldSide reads val(field) or a transformer on a right side; nil when there
 // is neither.
 func (p *parser) fieldSide() (Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
 	p.blank()
 	at := p.pos
 	if !p.literal("val(") {
@@ -22,7 +26,12 @@ func (p *parser) fieldSide() (Node, error) {
 	if !p.literal(")") {
 		return nil, p.fail("expected a ')' token")
 	}
+	arg, hasArg, err := p.argument()
+	if err != nil {
+		return nil, err
+	}
 	f.At, f.InVal = at, true
+	f.ValArg, f.HasValArg = arg, hasArg
 	return f, nil
 }
 
@@ -45,6 +54,10 @@ func (p *parser) field() (*Field, error) {
 	if !ok {
 		return nil, nil
 	}
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
 	arg, hasArg, err := p.argument()
 	if err != nil {
 		return nil, err
@@ -74,10 +87,6 @@ func (p *parser) argument() (arg string, ok bool, err error) {
 
 // transform returns nil when no transformer is next.
 func (p *parser) transform() (Node, error) {
-	if err := p.enter(); err != nil {
-		return nil, err
-	}
-	defer p.leave()
 	t := &Transform{At: p.pos}
 	for _, name := range transformers {
 		if p.literal(name + "(") {
@@ -88,6 +97,11 @@ func (p *parser) transform() (Node, error) {
 	if t.Name == "" {
 		return nil, nil
 	}
+	p.blank()
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
 	var err error
 	operand := func() (Node, error) { return p.operand(true, t.Name) }
 	if t.Args, err = p.elements(operand); err != nil {
@@ -103,6 +117,12 @@ func (p *parser) transform() (Node, error) {
 // operand reads one argument of a transformer, or one element of a list
 // there.
 func (p *parser) operand(list bool, of string) (Node, error) {
+	if list { // elements of lists are not counted
+		if err := p.enter(); err != nil {
+			return nil, err
+		}
+		defer p.leave()
+	}
 	at := p.pos
 	if num, ok := p.number(); ok {
 		return &Value{At: at, Text: num}, nil

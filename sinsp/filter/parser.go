@@ -30,7 +30,8 @@ func Operators() []string {
 func Transformers() []string { return slices.Clone(transformers) }
 
 // DefaultMaxDepth limits the nesting of productions unless MaxDepth says
-// otherwise. A pair of brackets costs five.
+// otherwise. A pair of brackets costs five. What counts as one is as in the
+// reference, so that both refuse the same texts.
 const DefaultMaxDepth = 100
 
 // Option changes how a text is parsed.
@@ -100,7 +101,7 @@ func (p *parser) fail(format string, args ...any) error {
 	return &Error{Pos: p.pos, Msg: fmt.Sprintf(format, args...)}
 }
 
-// enter and leave frame each production that can contain itself.
+// enter and leave frame each production.
 func (p *parser) enter() error {
 	p.depth++
 	if p.depth >= p.maxDepth {
@@ -171,17 +172,13 @@ func (p *parser) not() (n Node, err error) {
 	p.blank()
 	at, inverted := p.pos, false
 	for n == nil && err == nil {
-		start := p.lexer
 		switch {
-		case !p.literal("not"):
-			n, err = p.check()
-		case p.blank():
+		case p.spaceNot():
 			inverted = !inverted
-		case p.literal("("):
+		case p.literal("not("):
 			inverted = !inverted
 			n, err = p.group()
 		default:
-			p.lexer = start
 			n, err = p.check()
 		}
 	}
@@ -285,14 +282,13 @@ func (p *parser) stringOp() (string, bool) {
 // modifier reads oneof, anyof or allof, but only where a list follows: the
 // words are good values otherwise.
 func (p *parser) modifier() string {
-	start := p.lexer
 	if behind := p.text[:p.pos.Offset]; !p.blank() && !isBlank(behind[len(behind)-1]) {
 		return ""
 	}
+	start := p.lexer
 	if mod, ok := p.oneOf(modOps); ok && p.blank() {
 		rest := p.rest()
-		n := lenIdentifier(rest)
-		if n > 0 && !slices.Contains(keywords, rest[:n]) || strings.HasPrefix(rest, "(") {
+		if lenIdentifier(rest) > 0 && !keywordNext(rest) || strings.HasPrefix(rest, "(") {
 			return mod
 		}
 	}
@@ -300,7 +296,21 @@ func (p *parser) modifier() string {
 	return ""
 }
 
+// keywordNext reports whether s starts with a word that joins conditions. An
+// underscore ends the word here: and_x is one.
+func keywordNext(s string) bool {
+	return slices.ContainsFunc(keywords, func(k string) bool {
+		rest, ok := strings.CutPrefix(s, k)
+		return ok && (rest == "" || !isLetter(rest[0]) && !isDigit(rest[0]))
+	})
+}
+
 func (p *parser) numberSide() (Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	p.blank()
 	n, err := p.fieldSide()
 	if n != nil || err != nil {
 		return n, err
@@ -320,6 +330,11 @@ func (p *parser) number() (string, bool) {
 }
 
 func (p *parser) stringSide() (Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	p.blank()
 	n, err := p.fieldSide()
 	if n != nil || err != nil {
 		return n, err
@@ -353,6 +368,10 @@ func (p *parser) str() (*Value, error) {
 // listSide reads a list of values, the name of one or, if fields says so,
 // something computed.
 func (p *parser) listSide(fields bool) (Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
 	p.blank()
 	at := p.pos
 	if p.literal("(") {
@@ -369,19 +388,34 @@ func (p *parser) listSide(fields bool) (Node, error) {
 	return nil, p.fail("expected a list of values or the name of a list")
 }
 
-// list reads on behind the opening bracket of a list of values.
+// list reads on behind the opening bracket of a list of values. A list whose
+// only element has an escape that is none is taken as an empty one, as the
+// reference does: rules with such a list load there.
 func (p *parser) list(at Pos) (Node, error) {
+	p.blank()
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
 	if p.emptyList() {
 		return &List{At: at}, nil
 	}
+	behindBad := -1
 	elems, err := p.elements(func() (Node, error) {
 		v, err := p.str()
-		if v == nil && err == nil {
+		switch {
+		case err != nil:
+			behindBad = p.pos.Offset
+		case v == nil:
 			err = p.fail("expected a string value")
 		}
 		return v, err
 	})
 	if err != nil {
+		first := len(elems) == 0
+		if first && behindBad == p.pos.Offset && p.literal(")") {
+			return &List{At: at}, nil
+		}
 		return nil, err
 	}
 	return &List{At: at, Elems: elems}, nil
@@ -393,14 +427,14 @@ func (p *parser) emptyList() bool {
 }
 
 // elements reads one thing or more, separated by commas, and the closing
-// bracket.
+// bracket. With an error it returns those before it.
 func (p *parser) elements(element func() (Node, error)) ([]Node, error) {
 	var elems []Node
 	p.blank()
 	for {
 		n, err := element()
 		if err != nil {
-			return nil, err
+			return elems, err
 		}
 		elems = append(elems, n)
 		p.blank()
@@ -410,7 +444,7 @@ func (p *parser) elements(element func() (Node, error)) ([]Node, error) {
 		p.blank()
 	}
 	if !p.literal(")") {
-		return nil, p.fail("expected a ')' token")
+		return elems, p.fail("expected a ')' token")
 	}
 	return elems, nil
 }

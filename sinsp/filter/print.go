@@ -81,6 +81,7 @@ func (p *printer) node(n Node) {
 		p.argument(n.Arg, n.HasArg)
 		if n.InVal {
 			p.WriteByte(')')
+			p.argument(n.ValArg, n.HasValArg)
 		}
 	case *Transform:
 		p.WriteString(n.Name + "(")
@@ -153,7 +154,11 @@ func (p *printer) argument(arg string, has bool) {
 		return
 	}
 	p.WriteByte('[')
-	p.value(arg, lenArgText)
+	if arg == "" {
+		p.WriteString(`""`)
+	} else {
+		p.value(arg, lenArgText)
+	}
 	p.WriteByte(']')
 }
 

@@ -60,7 +60,7 @@ func unhex(c byte) byte {
 }
 
 // wantsQuotes reports whether the reference prints the value with quotes.
-func wantsQuotes(s string) bool { return strings.ContainsAny(s, " =\\\"'\b\f\n\r\t") }
+func wantsQuotes(s string) bool { return strings.ContainsAny(s, " =\\\"'\b\f\n\r\t\x00") }
 
 // quote is the reference's quoting: it does not care for a backslash at the
 // end, which cannot be written with the escape.
@@ -90,11 +90,13 @@ func quote(s string) string {
 	return b.String()
 }
 
-// quoteSafe is quote for any text: `\x5c` stands for a backslash at the end.
+// quoteSafe is quote for any text: `\x5c` stands for a backslash at the end,
+// `\x00` for a NUL byte, which a quoted text cannot hold.
 func quoteSafe(s string) string {
-	if head, ok := strings.CutSuffix(s, `\`); ok {
-		q := quote(head)
-		return q[:len(q)-1] + `\x5c"`
+	head, backslash := strings.CutSuffix(s, `\`)
+	q := strings.ReplaceAll(quote(head), "\x00", `\x00`)
+	if backslash {
+		q = q[:len(q)-1] + `\x5c"`
 	}
-	return quote(s)
+	return q
 }

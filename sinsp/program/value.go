@@ -36,6 +36,9 @@ func (b *Builder) internValue(key string, v value) int32 {
 }
 
 func (b *Builder) field(n *filter.Field) (int32, error) {
+	if n.HasValArg {
+		return -1, errorAt(n, "transformer 'val' takes nothing in brackets")
+	}
 	r, err := fields.Resolve(b.cat, n.Name, n.Arg, n.HasArg)
 	if err != nil {
 		return -1, fieldError(b.cat, n, err)
