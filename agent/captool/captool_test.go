@@ -254,6 +254,12 @@ func TestPrinting(t *testing.T) {
 	t.Run("JSON", func(t *testing.T) {
 		w.want(w.print(cmdline.Capture{JSON: true, Count: 1, Format: "%evt.num %proc.name"}), `{"evt.num":1,"proc.name":"cat"}`)
 	})
+	t.Run("control characters cannot forge lines", func(t *testing.T) {
+		w := newWorld(t)
+		w.driver.Play(open(1, 3, "/tmp/a\n2 openat\x1b[1A\ty")).End()
+		w.record(cmdline.Capture{})
+		w.want(w.print(cmdline.Capture{Format: "%evt.num %fd.name"}), `1 /tmp/a\n2 openat\x1b[1A`+"\ty")
+	})
 	t.Run("by default", func(t *testing.T) {
 		w.out.Reset()
 		if err := Print(w.sys, &cmdline.Capture{File: w.file("x.scap"), Count: 1}); err != nil {

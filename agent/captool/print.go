@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/tiercel/tiercel/agent/cmdline"
 	"github.com/tiercel/tiercel/agent/replay"
@@ -70,6 +71,7 @@ type printer struct {
 	out    *bufio.Writer
 	lines  uint64
 	buf    []byte
+	spare  []byte
 }
 
 func (p *printer) print(sys *System) error {
@@ -105,6 +107,7 @@ func (p *printer) batch(b *scap.Batch) (done bool, err error) {
 			p.buf = p.object.Append(p.buf[:0], ev)
 		} else {
 			p.buf, printed = p.line.AppendText(p.buf[:0], ev)
+			p.buf = p.oneLine(p.buf)
 		}
 		if !printed {
 			continue
@@ -119,6 +122,29 @@ func (p *printer) batch(b *scap.Batch) (done bool, err error) {
 	}
 	return false, nil
 }
+
+// oneLine replaces control characters, which come from the events: they must
+// not forge lines nor move a terminal's cursor. Tabs may be the format's own.
+func (p *printer) oneLine(text []byte) []byte {
+	if !slices.ContainsFunc(text, isControl) {
+		return text
+	}
+	out := p.spare[:0]
+	for _, c := range text {
+		switch {
+		case !isControl(c):
+			out = append(out, c)
+		case c == '\n':
+			out = append(out, `\n`...)
+		default:
+			out = fmt.Appendf(out, `\x%02x`, c)
+		}
+	}
+	p.spare = text
+	return out
+}
+
+func isControl(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
 
 // internal reports whether an event tells the model something that no process
 // of the host did.
