@@ -68,6 +68,29 @@ func TestAnExistingToolReadsOurCaptures(t *testing.T) {
 	}
 }
 
+// TestAnExistingToolReadsEveryEvent: with Compatible no event of current
+// drivers makes it stop, whether it knows the event or not.
+func TestAnExistingToolReadsEveryEvent(t *testing.T) {
+	var events []*scap.Event
+	for i := range scap.Events {
+		info := &scap.Events[i]
+		if info.Status != scap.StatusDriver || info.Class == scap.ClassIter {
+			continue
+		}
+		params := make([][]byte, len(info.Params))
+		for j := range params {
+			w, _ := info.Params[j].Type.Width()
+			params[j] = make([]byte, w)
+		}
+		events = append(events, event(t, info.Code, uint64(i), 7, params...))
+	}
+	last := event(t, scap.EvReadX, 1e9, 7, p64(3), []byte("the end"), p64(3), p32(80))
+	out := peer(t, write(t, sampleTables(), WriterOptions{Compatible: true}, append(events, last)...))
+	if n := strings.Count(out, "\n"); !strings.Contains(out, "data=the end") || n < len(events)/2 {
+		t.Errorf("%d of %d events:\n%s", n, len(events), out)
+	}
+}
+
 func TestAnExistingToolSeesNoDifferenceInACopy(t *testing.T) {
 	for _, path := range realCaptures(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {

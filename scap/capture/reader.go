@@ -54,8 +54,8 @@ type Stats struct {
 // maxBatch is how many events Next hands out at once.
 const maxBatch = 512
 
-// Reader reads a capture. It is a scap.Source; see there for which goroutine
-// may call what.
+// Reader reads a capture. It is a scap.Source: all methods but Close belong to
+// one goroutine.
 type Reader struct {
 	opts    Options
 	s       *stream
@@ -126,6 +126,9 @@ func (r *Reader) Stats() Stats { return r.stats }
 // only where the capture holds nothing but events that are not handed out. At
 // the end of the capture it returns io.EOF, at a damage an *Error; the events
 // before it were handed out by then.
+//
+// The number of an event, evt.num, is its place among all that are handed out,
+// from 1.
 func (r *Reader) Next(b *scap.Batch, _ time.Duration) error {
 	b.Events, b.Late = b.Events[:0], 0
 	if r.closed.Load() {
@@ -284,6 +287,9 @@ func (r *Reader) readTable(tr *tableReader, t blockType, n uint32) error {
 	}
 	if err := s.checkLength(n); err != nil {
 		return err
+	}
+	if tr.size += int64(n); tr.size > maxBlockSize {
+		return s.fail(ErrMalformed, fmt.Sprintf("tables of more than %d bytes", maxBlockSize))
 	}
 	if !s.fill(int(n)) {
 		return s.cut(int(n))

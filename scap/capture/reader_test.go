@@ -161,6 +161,17 @@ func TestBlocksThatLieAboutTheirLengthTakeNoMemory(t *testing.T) {
 	}
 }
 
+func TestTablesAreBounded(t *testing.T) {
+	file := binary.LittleEndian.AppendUint32(nil, uint32(blockUsersV1))
+	file = binary.LittleEndian.AppendUint32(file, 1<<20)
+	tr := newTableReader()
+	tr.size = maxBlockSize - 1<<20 + 1 // as if so much was read before
+	r := &Reader{s: &stream{buf: file, end: len(file)}}
+	if err := r.readTable(tr, blockUsersV1, 1<<20); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "tables of more than") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestUnknownBlocksBeforeTheEventsArePassedOver(t *testing.T) {
 	file := appendBlock(appendSection(nil, false), 0x7777, func(b []byte) []byte { return append(b, make([]byte, 3*readBuffer)...) })
 	file = append(file, write(t, nil, WriterOptions{}, sampleEvents(t)...)[28:]...)

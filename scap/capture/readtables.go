@@ -16,6 +16,7 @@ type tableReader struct {
 	byTID   map[int64]int // index into t.Threads
 	lists   map[string][]string
 	pending []fdList // descriptors of threads that were not there yet
+	size    int64    // bytes of blocks so far
 	orphans uint64   // descriptors of threads that never came
 }
 

@@ -16,9 +16,10 @@ const (
 	// readBuffer is what is read at once, and the size of the buffer that
 	// events borrow.
 	readBuffer = 256 << 10
-	// maxBlockSize bounds a single block. The table of threads of a large
-	// host is one block: 100,000 threads with 4 KiB of environment each fit.
-	maxBlockSize = 1 << 30
+	// maxBlockSize bounds a single block, and all tables of a capture together.
+	// The table of threads is one block: 60,000 threads with 8 KiB of texts
+	// each fit.
+	maxBlockSize = 512 << 20
 )
 
 // stream hands out a capture block by block from a buffer that it fills

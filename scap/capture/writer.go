@@ -3,6 +3,7 @@
 package capture
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -27,6 +28,17 @@ type WriterOptions struct {
 	// EnterEvents marks the capture: its enter events were asked for, and a
 	// Reader hands them out. Tools that do not know the mark drop them.
 	EnterEvents bool
+	// Compatible leaves out the parameters at the end of events at which tools
+	// of 2025 stop reading (sysdig 0.41 does), see compatible. A Reader gives
+	// them zeros instead. Events that such tools do not know they pass over.
+	Compatible bool
+}
+
+// compatible is how many parameters tools of 2025 know of the events that have
+// got more since and that those tools do not take with more.
+var compatible = map[scap.EventType]int{
+	scap.EvSocketX: 4, // without flags; their bits are in type too
+	scap.EvFcntlX:  3, // without arg
 }
 
 // WriteStats are the counters of a Writer or Recorder.
@@ -64,6 +76,7 @@ type Writer struct {
 	buf    []byte
 	events int // in buf
 	count  *counters
+	limit  []uint8 // parameters by event type that may be written; nil without a limit
 	failed bool
 	closed bool
 	entry  []byte // scratch
@@ -97,6 +110,9 @@ func (w *Writer) Write(e *scap.Event) error {
 		w.count.lost.Add(1)
 		return fmt.Errorf("write capture: %w", scap.ErrTruncated)
 	}
+	if t := int(e.Type()); t < len(w.limit) && e.NumParams() > int(w.limit[t]) {
+		raw = w.shorten(e, int(w.limit[t]))
+	}
 	t, head := blockEvent, 2
 	switch large := isLarge(e.Type()); {
 	case large && e.Flags != 0:
@@ -123,6 +139,19 @@ func (w *Writer) Write(e *scap.Event) error {
 	w.events++
 	w.count.bytes.Add(uint64(total))
 	return nil
+}
+
+// shorten copies an event with its first n parameters.
+func (w *Writer) shorten(e *scap.Event, n int) []byte {
+	raw := e.Raw()
+	b := append(w.entry[:0], raw[:scap.HeaderSize+2*n]...)
+	for i := range n {
+		b = append(b, e.Param(i)...)
+	}
+	binary.LittleEndian.PutUint32(b[offLen:], uint32(len(b)))
+	binary.LittleEndian.PutUint32(b[offNParams:], uint32(n))
+	w.entry = b
+	return b
 }
 
 // Flush hands over what is buffered. A capture that is being written can be
@@ -169,6 +198,13 @@ func (w *Writer) failure(err error) error {
 // begin writes the section header and the tables.
 func (w *Writer) begin(t *Tables, o WriterOptions) error {
 	w.count.files.Add(1)
+	w.limit = nil
+	if o.Compatible {
+		w.limit = bytes.Repeat([]byte{scap.MaxParams}, len(scap.Events))
+		for t, n := range compatible {
+			w.limit[t] = uint8(n)
+		}
+	}
 	w.buf, w.events = appendSection(w.buf[:0], o.EnterEvents), 0
 	w.count.bytes.Add(uint64(len(w.buf)))
 	if t != nil {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tiercel/tiercel/scap"
 )
 
@@ -117,6 +119,29 @@ func TestWhatIsNoEventIsNotWritten(t *testing.T) {
 	}
 	if s := w.Stats(); s.Events != 3 || s.Lost != 2 || s.Files != 1 || s.Bytes != uint64(out.Len()) {
 		t.Errorf("counters %+v, %d bytes", s, out.Len())
+	}
+}
+
+func TestCompatibleCapturesLackWhatOlderToolsDoNotTake(t *testing.T) {
+	events := []*scap.Event{
+		event(t, scap.EvSocketX, 1, 7, p64(3), p32(2), p32(1), p32(0), p32(4096)),
+		event(t, scap.EvFcntlX, 2, 7, p64(0), p64(3), p8(4), p64(9)),
+		event(t, scap.EvCloseX, 3, 7, p64(0), p64(3)),
+	}
+	got, r, err := read(t, write(t, nil, WriterOptions{Compatible: true}, events...), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := describeAll([]*scap.Event{
+		event(t, scap.EvSocketX, 1, 7, p64(3), p32(2), p32(1), p32(0), p32(0)),
+		event(t, scap.EvFcntlX, 2, 7, p64(0), p64(3), p8(4), p64(0)),
+		events[2],
+	})
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if n := r.Stats().Converted; n != 2 {
+		t.Errorf("%d events were converted, want 2: the parameters are not in the file", n)
 	}
 }
 
