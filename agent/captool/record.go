@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tiercel/tiercel/agent/cmdline"
+	"github.com/tiercel/tiercel/agent/selection"
 	"github.com/tiercel/tiercel/drivers"
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/scap/capture"
@@ -124,17 +125,11 @@ func (r *recording) follows() bool {
 	return r.cond != nil || r.opts.FileBytes > 0 || r.opts.FileTime > 0 || r.opts.FileEvents > 0
 }
 
-var (
-	// frequent are tracepoints that tell of no call and come by the thousands:
-	// they are recorded when a filter names them.
-	frequent    = scap.NewSyscallSet(scap.SCSchedSwitch, scap.SCPageFaultUser, scap.SCPageFaultKernel)
-	tracepoints = frequent.Union(scap.NewSyscallSet(scap.SCSchedProcessExit, scap.SCSignalDeliver))
-)
-
 // selection is what the driver is asked for: every call, or what the filter
-// can match and what the model needs beside it.
+// can match and what the model needs beside it. What the kernel does by itself
+// is recorded when the filter names it.
 func (r *recording) selection() scap.Selection {
-	s := scap.Selection{Exit: scap.AllSyscalls().Minus(frequent)}
+	s := scap.Selection{Exit: scap.AllSyscalls().Minus(selection.Tracepoints)}
 	if r.cond != nil {
 		s.Enter = r.cond.Enter
 		if r.cond.Types.Len() <= selective {
@@ -142,7 +137,7 @@ func (r *recording) selection() scap.Selection {
 		}
 	}
 	if r.opts.Enter {
-		s.Enter = s.Exit.Minus(tracepoints)
+		s.Enter = s.Exit.Minus(selection.Tracepoints).Minus(sinsp.ProcessExit())
 	}
 	return s
 }

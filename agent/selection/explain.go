@@ -37,7 +37,7 @@ func (r *Result) Why(sc scap.SC) Why {
 	for _, rule := range r.in.Rules {
 		switch {
 		case !rule.Syscalls.Has(sc):
-		case rule.Syscalls == scap.AllSyscalls():
+		case rule.Syscalls == anyRule:
 			w.AllRules++
 		default:
 			w.Rules = append(w.Rules, rule.Name)

@@ -70,6 +70,8 @@ type Result struct {
 func Compute(in Input) *Result {
 	r := &Result{in: in}
 	var enter scap.SyscallSet
+	in.Rules = withoutFrequent(in.Rules)
+	r.in = in
 	for _, rule := range in.Rules {
 		r.Rules = r.Rules.Union(rule.Syscalls)
 		enter = enter.Union(rule.Enter)
@@ -109,6 +111,30 @@ func Compute(in Input) *Result {
 	r.Unsupported = r.Rules.Minus(sel)
 	r.noticeUnsupported()
 	return r
+}
+
+// Tracepoints are what the kernel does by itself, without a call and by the
+// thousands: they are collected for a rule that names them, and not for one
+// that takes whatever comes.
+var Tracepoints = scap.NewSyscallSet(scap.SCSchedSwitch, scap.SCPageFaultUser, scap.SCPageFaultKernel, scap.SCSignalDeliver)
+
+// anyRule is a rule without event types.
+var anyRule = scap.AllSyscalls().Minus(Tracepoints)
+
+// named is how many calls a condition can name; one that asks for more rules
+// some out.
+const named = 250
+
+// withoutFrequent takes the tracepoints from rules that do not name them.
+func withoutFrequent(rules []Rule) []Rule {
+	out := make([]Rule, len(rules))
+	for i, rule := range rules {
+		if rule.Syscalls.Len() > named {
+			rule.Syscalls = rule.Syscalls.Minus(Tracepoints)
+		}
+		out[i] = rule
+	}
+	return out
 }
 
 // readCustomSet splits the custom set and chooses the base.
@@ -170,7 +196,7 @@ func (r *Result) noticeUnsupported() {
 		lost := rule.Syscalls.Minus(r.Selection.Exit)
 		// A rule without event types loses the same calls as all of its kind:
 		// naming it would only bury the others.
-		if lost.IsEmpty() || rule.Syscalls == scap.AllSyscalls() {
+		if lost.IsEmpty() || rule.Syscalls == anyRule {
 			continue
 		}
 		blind = append(blind, fmt.Sprintf("%q (%s)", rule.Name, strings.Join(lost.Names(), ", ")))

@@ -145,3 +145,19 @@ func BenchmarkCompute(b *testing.B) {
 		Compute(in)
 	}
 }
+
+func TestTracepointsAreForRulesThatNameThem(t *testing.T) {
+	whatever := Rule{Name: "whatever comes", Syscalls: scap.AllSyscalls()}
+	not := Rule{Name: "anything else", Syscalls: scap.AllSyscalls().Minus(scap.ParseSyscallSet("close"))}
+	r := Compute(Input{Rules: []Rule{whatever, not}, All: true})
+	if r.Selection.Exit.Intersects(Tracepoints) {
+		t.Errorf("selected: %v", r.Selection.Exit.Intersect(Tracepoints).Names())
+	}
+	if len(r.Notices) > 0 {
+		t.Errorf("notices: %v", r.Notices)
+	}
+	r = Compute(Input{Rules: []Rule{whatever, {Name: "named", Syscalls: scap.NewSyscallSet(scap.SCSchedSwitch)}}})
+	if got := r.Selection.Exit.Intersect(Tracepoints); got != scap.NewSyscallSet(scap.SCSchedSwitch) {
+		t.Errorf("selected: %v", got.Names())
+	}
+}
