@@ -77,7 +77,7 @@ func num(v uintptr) int { return int(v) }
 
 func (b *builder) calls(t *testing.T) []call {
 	var out []call
-	for _, group := range []func(*testing.T) []call{b.data, b.messages, b.files, b.paths, b.sockets, b.memory, b.ids, b.processes, b.descriptors, b.kernel} {
+	for _, group := range []func(*testing.T) []call{b.data, b.messages, b.files, b.paths, b.sockets, b.memory, b.ids, b.processes, b.descriptors, b.kernel, b.more} {
 		out = append(out, group(t)...)
 	}
 	return out
