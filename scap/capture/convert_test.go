@@ -95,6 +95,18 @@ func TestAnEnterEventOfAnotherCallIsNotMixedIn(t *testing.T) {
 	}
 }
 
+func TestTheMemoryOfALargeEnterEventIsGivenBack(t *testing.T) {
+	var st enterStore
+	st.put(1, scap.EvOpenatE, [][]byte{p64(1), make([]byte, 60000)})
+	if st.bytes < 60000 {
+		t.Fatalf("%d bytes", st.bytes)
+	}
+	st.drop(st.get(1))
+	if st.bytes != 0 || st.get(1) != nil {
+		t.Errorf("%d bytes are kept", st.bytes)
+	}
+}
+
 func TestEnterEventsThatCarryArgumentsStay(t *testing.T) {
 	// Connect: the old enter event lacks the address, the exit event the
 	// descriptor; a newer pair has them.
