@@ -15,10 +15,14 @@ import (
 // Mirrors of the structures in bpf/maps.h; a test compares them with the BTF
 // of the compiled object.
 type (
-	plane struct {
+	calls struct {
 		Native [8]uint64
 		IA32   [8]uint64
-		TP     uint64
+	}
+	plane struct {
+		Exit  calls
+		Enter calls
+		TP    uint64
 	}
 	control struct {
 		Active     uint32

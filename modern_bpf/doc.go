@@ -9,6 +9,11 @@
 // system call rejects what nobody wants from two bitmaps in its own memory and
 // hands the rest over to a program per event. Those are loaded when their call
 // is selected for the first time.
+//
+// The entry of calls is hooked only while enter events are wanted, because
+// every call of the host pays for it. Calls that name a file or an address in
+// memory are told twice where the kernel's object disagrees: see
+// drivers/probe/README.md.
 package modernbpf
 
 // The compiler is pinned: what it emits decides how much work the verifier has

@@ -119,8 +119,10 @@ func TestSharedLayouts(t *testing.T) {
 			size uintptr
 			at   map[string]uintptr
 		}{
+			{"tcl_calls", unsafe.Sizeof(calls{}), map[string]uintptr{
+				"native": unsafe.Offsetof(calls{}.Native), "ia32": unsafe.Offsetof(calls{}.IA32)}},
 			{"tcl_plane", unsafe.Sizeof(plane{}), map[string]uintptr{
-				"native": unsafe.Offsetof(plane{}.Native), "ia32": unsafe.Offsetof(plane{}.IA32), "tp": unsafe.Offsetof(plane{}.TP)}},
+				"exit": unsafe.Offsetof(plane{}.Exit), "enter": unsafe.Offsetof(plane{}.Enter), "tp": unsafe.Offsetof(plane{}.TP)}},
 			{"tcl_control", unsafe.Sizeof(control{}), map[string]uintptr{
 				"active": unsafe.Offsetof(control{}.Active), "self": unsafe.Offsetof(control{}.Self),
 				"boot_offset": unsafe.Offsetof(control{}.BootOffset), "plane": unsafe.Offsetof(control{}.Plane),

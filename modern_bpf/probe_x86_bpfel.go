@@ -19,13 +19,22 @@ const (
 	probeMapTclCounts                           = "tcl_counts"
 	probeMapTclRings                            = "tcl_rings"
 	probeMapTclSlots                            = "tcl_slots"
+	probeMapTclTailEnter                        = "tcl_tail_enter"
 	probeMapTclTailExec                         = "tcl_tail_exec"
 	probeMapTclTailExit                         = "tcl_tail_exit"
 	probeMapTclTailFork                         = "tcl_tail_fork"
+	probeProgE_PPME_SOCKET_CONNECT_E            = "e_PPME_SOCKET_CONNECT_E"
+	probeProgE_PPME_SYSCALL_CREAT_E             = "e_PPME_SYSCALL_CREAT_E"
+	probeProgE_PPME_SYSCALL_EXECVEAT_E          = "e_PPME_SYSCALL_EXECVEAT_E"
+	probeProgE_PPME_SYSCALL_EXECVE_19E          = "e_PPME_SYSCALL_EXECVE_19_E"
+	probeProgE_PPME_SYSCALL_OPENAT2E            = "e_PPME_SYSCALL_OPENAT2_E"
+	probeProgE_PPME_SYSCALL_OPENAT_2E           = "e_PPME_SYSCALL_OPENAT_2_E"
+	probeProgE_PPME_SYSCALL_OPEN_E              = "e_PPME_SYSCALL_OPEN_E"
 	probeProgTclExitClone2                      = "tcl_exit_clone_2"
 	probeProgTclExitExec2                       = "tcl_exit_exec_2"
 	probeProgTclExitExec3                       = "tcl_exit_exec_3"
 	probeProgTclExitSnaplen                     = "tcl_exit_snaplen"
+	probeProgTclExitTruth                       = "tcl_exit_truth"
 	probeProgTclFaultKernel                     = "tcl_fault_kernel"
 	probeProgTclFaultUser                       = "tcl_fault_user"
 	probeProgTclProcExec                        = "tcl_proc_exec"
@@ -36,6 +45,7 @@ const (
 	probeProgTclProcFork2                       = "tcl_proc_fork_2"
 	probeProgTclSignal                          = "tcl_signal"
 	probeProgTclSwitch                          = "tcl_switch"
+	probeProgTclSysEnter                        = "tcl_sys_enter"
 	probeProgTclSysExit                         = "tcl_sys_exit"
 	probeProgTclWhoami                          = "tcl_whoami"
 	probeProgX_PPME_GENERIC_X                   = "x_PPME_GENERIC_X"
@@ -250,10 +260,18 @@ type probeSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type probeProgramSpecs struct {
+	E_PPME_SOCKET_CONNECT_E            *ebpf.ProgramSpec `ebpf:"e_PPME_SOCKET_CONNECT_E"`
+	E_PPME_SYSCALL_CREAT_E             *ebpf.ProgramSpec `ebpf:"e_PPME_SYSCALL_CREAT_E"`
+	E_PPME_SYSCALL_EXECVEAT_E          *ebpf.ProgramSpec `ebpf:"e_PPME_SYSCALL_EXECVEAT_E"`
+	E_PPME_SYSCALL_EXECVE_19E          *ebpf.ProgramSpec `ebpf:"e_PPME_SYSCALL_EXECVE_19_E"`
+	E_PPME_SYSCALL_OPENAT2E            *ebpf.ProgramSpec `ebpf:"e_PPME_SYSCALL_OPENAT2_E"`
+	E_PPME_SYSCALL_OPENAT_2E           *ebpf.ProgramSpec `ebpf:"e_PPME_SYSCALL_OPENAT_2_E"`
+	E_PPME_SYSCALL_OPEN_E              *ebpf.ProgramSpec `ebpf:"e_PPME_SYSCALL_OPEN_E"`
 	TclExitClone2                      *ebpf.ProgramSpec `ebpf:"tcl_exit_clone_2"`
 	TclExitExec2                       *ebpf.ProgramSpec `ebpf:"tcl_exit_exec_2"`
 	TclExitExec3                       *ebpf.ProgramSpec `ebpf:"tcl_exit_exec_3"`
 	TclExitSnaplen                     *ebpf.ProgramSpec `ebpf:"tcl_exit_snaplen"`
+	TclExitTruth                       *ebpf.ProgramSpec `ebpf:"tcl_exit_truth"`
 	TclFaultKernel                     *ebpf.ProgramSpec `ebpf:"tcl_fault_kernel"`
 	TclFaultUser                       *ebpf.ProgramSpec `ebpf:"tcl_fault_user"`
 	TclProcExec                        *ebpf.ProgramSpec `ebpf:"tcl_proc_exec"`
@@ -264,6 +282,7 @@ type probeProgramSpecs struct {
 	TclProcFork2                       *ebpf.ProgramSpec `ebpf:"tcl_proc_fork_2"`
 	TclSignal                          *ebpf.ProgramSpec `ebpf:"tcl_signal"`
 	TclSwitch                          *ebpf.ProgramSpec `ebpf:"tcl_switch"`
+	TclSysEnter                        *ebpf.ProgramSpec `ebpf:"tcl_sys_enter"`
 	TclSysExit                         *ebpf.ProgramSpec `ebpf:"tcl_sys_exit"`
 	TclWhoami                          *ebpf.ProgramSpec `ebpf:"tcl_whoami"`
 	X_PPME_GENERIC_X                   *ebpf.ProgramSpec `ebpf:"x_PPME_GENERIC_X"`
@@ -431,12 +450,13 @@ type probeProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type probeMapSpecs struct {
-	TclCounts   *ebpf.MapSpec `ebpf:"tcl_counts"`
-	TclRings    *ebpf.MapSpec `ebpf:"tcl_rings"`
-	TclSlots    *ebpf.MapSpec `ebpf:"tcl_slots"`
-	TclTailExec *ebpf.MapSpec `ebpf:"tcl_tail_exec"`
-	TclTailExit *ebpf.MapSpec `ebpf:"tcl_tail_exit"`
-	TclTailFork *ebpf.MapSpec `ebpf:"tcl_tail_fork"`
+	TclCounts    *ebpf.MapSpec `ebpf:"tcl_counts"`
+	TclRings     *ebpf.MapSpec `ebpf:"tcl_rings"`
+	TclSlots     *ebpf.MapSpec `ebpf:"tcl_slots"`
+	TclTailEnter *ebpf.MapSpec `ebpf:"tcl_tail_enter"`
+	TclTailExec  *ebpf.MapSpec `ebpf:"tcl_tail_exec"`
+	TclTailExit  *ebpf.MapSpec `ebpf:"tcl_tail_exit"`
+	TclTailFork  *ebpf.MapSpec `ebpf:"tcl_tail_fork"`
 }
 
 // probeVariableSpecs contains global variables before they are loaded into the kernel.
@@ -474,12 +494,13 @@ func (o *probeObjects) Close() error {
 //
 // It can be passed to loadProbeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probeMaps struct {
-	TclCounts   *ebpf.Map `ebpf:"tcl_counts"`
-	TclRings    *ebpf.Map `ebpf:"tcl_rings"`
-	TclSlots    *ebpf.Map `ebpf:"tcl_slots"`
-	TclTailExec *ebpf.Map `ebpf:"tcl_tail_exec"`
-	TclTailExit *ebpf.Map `ebpf:"tcl_tail_exit"`
-	TclTailFork *ebpf.Map `ebpf:"tcl_tail_fork"`
+	TclCounts    *ebpf.Map `ebpf:"tcl_counts"`
+	TclRings     *ebpf.Map `ebpf:"tcl_rings"`
+	TclSlots     *ebpf.Map `ebpf:"tcl_slots"`
+	TclTailEnter *ebpf.Map `ebpf:"tcl_tail_enter"`
+	TclTailExec  *ebpf.Map `ebpf:"tcl_tail_exec"`
+	TclTailExit  *ebpf.Map `ebpf:"tcl_tail_exit"`
+	TclTailFork  *ebpf.Map `ebpf:"tcl_tail_fork"`
 }
 
 func (m *probeMaps) Close() error {
@@ -487,6 +508,7 @@ func (m *probeMaps) Close() error {
 		m.TclCounts,
 		m.TclRings,
 		m.TclSlots,
+		m.TclTailEnter,
 		m.TclTailExec,
 		m.TclTailExit,
 		m.TclTailFork,
@@ -512,10 +534,18 @@ type probeVariables struct {
 //
 // It can be passed to loadProbeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type probePrograms struct {
+	E_PPME_SOCKET_CONNECT_E            *ebpf.Program `ebpf:"e_PPME_SOCKET_CONNECT_E"`
+	E_PPME_SYSCALL_CREAT_E             *ebpf.Program `ebpf:"e_PPME_SYSCALL_CREAT_E"`
+	E_PPME_SYSCALL_EXECVEAT_E          *ebpf.Program `ebpf:"e_PPME_SYSCALL_EXECVEAT_E"`
+	E_PPME_SYSCALL_EXECVE_19E          *ebpf.Program `ebpf:"e_PPME_SYSCALL_EXECVE_19_E"`
+	E_PPME_SYSCALL_OPENAT2E            *ebpf.Program `ebpf:"e_PPME_SYSCALL_OPENAT2_E"`
+	E_PPME_SYSCALL_OPENAT_2E           *ebpf.Program `ebpf:"e_PPME_SYSCALL_OPENAT_2_E"`
+	E_PPME_SYSCALL_OPEN_E              *ebpf.Program `ebpf:"e_PPME_SYSCALL_OPEN_E"`
 	TclExitClone2                      *ebpf.Program `ebpf:"tcl_exit_clone_2"`
 	TclExitExec2                       *ebpf.Program `ebpf:"tcl_exit_exec_2"`
 	TclExitExec3                       *ebpf.Program `ebpf:"tcl_exit_exec_3"`
 	TclExitSnaplen                     *ebpf.Program `ebpf:"tcl_exit_snaplen"`
+	TclExitTruth                       *ebpf.Program `ebpf:"tcl_exit_truth"`
 	TclFaultKernel                     *ebpf.Program `ebpf:"tcl_fault_kernel"`
 	TclFaultUser                       *ebpf.Program `ebpf:"tcl_fault_user"`
 	TclProcExec                        *ebpf.Program `ebpf:"tcl_proc_exec"`
@@ -526,6 +556,7 @@ type probePrograms struct {
 	TclProcFork2                       *ebpf.Program `ebpf:"tcl_proc_fork_2"`
 	TclSignal                          *ebpf.Program `ebpf:"tcl_signal"`
 	TclSwitch                          *ebpf.Program `ebpf:"tcl_switch"`
+	TclSysEnter                        *ebpf.Program `ebpf:"tcl_sys_enter"`
 	TclSysExit                         *ebpf.Program `ebpf:"tcl_sys_exit"`
 	TclWhoami                          *ebpf.Program `ebpf:"tcl_whoami"`
 	X_PPME_GENERIC_X                   *ebpf.Program `ebpf:"x_PPME_GENERIC_X"`
@@ -691,10 +722,18 @@ type probePrograms struct {
 
 func (p *probePrograms) Close() error {
 	return _ProbeClose(
+		p.E_PPME_SOCKET_CONNECT_E,
+		p.E_PPME_SYSCALL_CREAT_E,
+		p.E_PPME_SYSCALL_EXECVEAT_E,
+		p.E_PPME_SYSCALL_EXECVE_19E,
+		p.E_PPME_SYSCALL_OPENAT2E,
+		p.E_PPME_SYSCALL_OPENAT_2E,
+		p.E_PPME_SYSCALL_OPEN_E,
 		p.TclExitClone2,
 		p.TclExitExec2,
 		p.TclExitExec3,
 		p.TclExitSnaplen,
+		p.TclExitTruth,
 		p.TclFaultKernel,
 		p.TclFaultUser,
 		p.TclProcExec,
@@ -705,6 +744,7 @@ func (p *probePrograms) Close() error {
 		p.TclProcFork2,
 		p.TclSignal,
 		p.TclSwitch,
+		p.TclSysEnter,
 		p.TclSysExit,
 		p.TclWhoami,
 		p.X_PPME_GENERIC_X,

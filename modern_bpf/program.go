@@ -8,6 +8,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/cilium/ebpf"
@@ -22,21 +23,23 @@ import (
 
 // Names in the object.
 const (
-	mapControl  = ".data.control"
-	mapCounts   = "tcl_counts"
-	mapSlots    = "tcl_slots"
-	mapRings    = "tcl_rings"
-	mapTailExit = "tcl_tail_exit"
-	mapTailExec = "tcl_tail_exec"
-	mapTailFork = "tcl_tail_fork"
+	mapControl   = ".data.control"
+	mapCounts    = "tcl_counts"
+	mapSlots     = "tcl_slots"
+	mapRings     = "tcl_rings"
+	mapTailExit  = "tcl_tail_exit"
+	mapTailEnter = "tcl_tail_enter"
+	mapTailExec  = "tcl_tail_exec"
+	mapTailFork  = "tcl_tail_fork"
 )
 
 // tailParts is how many entries of the tail table lie behind the event codes:
 // the parts that long events share. They mirror TCL_TAIL_* in bpf/maps.h.
 const (
 	firstTailPart = 512
-	tailParts     = 4
+	tailParts     = 5
 	tailSnaplen   = 3
+	tailTruth     = 4
 )
 
 // tailPrograms are those parts, in the order of the table, and which events
@@ -49,6 +52,7 @@ var tailPrograms = [tailParts]struct {
 	{"tcl_exit_exec_3", execCalls},
 	{"tcl_exit_clone_2", cloneCalls},
 	tailSnaplen: {"tcl_exit_snaplen", scap.SyscallSet{}}, // with dynamic snaplen, whatever is selected
+	tailTruth:   {"tcl_exit_truth", scap.SyscallSet{}},   // with namingCalls, and none of them depends on it
 }
 
 // hook is a place in the kernel that a program of ours hangs on.
@@ -56,6 +60,7 @@ type hook uint8
 
 const (
 	hookSysExit hook = iota
+	hookSysEnter
 	hookProcExit
 	hookProcExec
 	hookProcFork
@@ -79,6 +84,7 @@ var hookPrograms = [numHooks]struct {
 	table      string
 }{
 	hookSysExit:  {tracepoint: "sys_exit", first: "tcl_sys_exit"},
+	hookSysEnter: {tracepoint: "sys_enter", first: "tcl_sys_enter"},
 	hookProcExit: {tracepoint: "sched_process_exit", first: "tcl_proc_exit"},
 	hookProcExec: {tracepoint: "sched_process_exec", first: "tcl_proc_exec", parts: []string{"tcl_proc_exec_2", "tcl_proc_exec_3"}, table: mapTailExec},
 	hookProcFork: {tracepoint: "sched_process_fork", first: "tcl_proc_fork", parts: []string{"tcl_proc_fork_2"}, table: mapTailFork},
@@ -308,6 +314,20 @@ func (p *programs) program(t scap.EventType) string {
 	return name
 }
 
+// enterProgram returns the program for the enter event of calls whose exit
+// event is t, "" for the generic event.
+func (p *programs) enterProgram(t scap.EventType) string {
+	info := t.Info()
+	if info == nil || t == scap.EvGenericX {
+		return ""
+	}
+	name := "e_" + strings.TrimSuffix(info.Enum, "_X") + "_E"
+	if p.spec.Programs[name] == nil {
+		return ""
+	}
+	return name
+}
+
 // tails returns the parts that the calls go on with, as indexes into tailPrograms.
 func tails(calls []scap.SC) []int {
 	var parts []int
@@ -342,6 +362,36 @@ func (p *programs) enable(t scap.EventType, calls []scap.SC) error {
 		}
 	}
 	return put(uint32(t), name)
+}
+
+// enableTruth puts the program in place that tells a call for the second time
+// where its name and its object disagree. An error means that it is told once,
+// as the caller's memory has it.
+func (p *programs) enableTruth() error {
+	name := tailPrograms[tailTruth].name
+	if err := p.refused[name]; err != nil {
+		return err
+	}
+	if err := p.maps[mapTailExit].Put(uint32(firstTailPart+tailTruth), p.loaded[name]); err != nil {
+		return fmt.Errorf("enter program %s: %w", name, err)
+	}
+	return nil
+}
+
+// enableEnter puts the loaded enter program of calls with the exit event t into
+// the table. An error means that they arrive as the generic enter event.
+func (p *programs) enableEnter(t scap.EventType) error {
+	name := p.enterProgram(t)
+	if name == "" {
+		return nil
+	}
+	if err := p.refused[name]; err != nil {
+		return err
+	}
+	if err := p.maps[mapTailEnter].Put(uint32(t), p.loaded[name]); err != nil {
+		return fmt.Errorf("enter program %s: %w", name, err)
+	}
+	return nil
 }
 
 // enableSnaplen puts the program of dynamic snaplen in place.

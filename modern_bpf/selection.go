@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/tiercel/tiercel/scap"
 )
@@ -13,17 +14,15 @@ import (
 // selection is what a scap.Selection means for the probe.
 type selection struct {
 	plane  plane
-	events []scap.EventType // with programs of their own
+	events []scap.EventType // of the exits
 	calls  [][]scap.SC      // of each event
+	enter  []scap.EventType // exit events of the calls whose entry is wanted
 }
 
 func (s *selection) hooks() hookSet {
 	var h hookSet
-	for i := range s.plane.Native {
-		if s.plane.Native[i] != 0 || s.plane.IA32[i] != 0 {
-			h[hookSysExit] = true
-		}
-	}
+	h[hookSysExit] = !s.plane.Exit.empty()
+	h[hookSysEnter] = !s.plane.Enter.empty()
 	h[hookProcExit] = s.plane.TP&tpExit != 0
 	h[hookProcExec] = s.plane.TP&tpExec != 0
 	h[hookProcFork] = s.plane.TP&tpFork != 0
@@ -31,6 +30,31 @@ func (s *selection) hooks() hookSet {
 		h[firstOptionalHook+hook(i)] = s.plane.TP&optionalHooks[i].tp != 0
 	}
 	return h
+}
+
+// names says whether a selected call names its object in the caller's memory.
+func (s *selection) names() bool {
+	return slices.ContainsFunc(s.calls, func(calls []scap.SC) bool {
+		return slices.ContainsFunc(calls, namingCalls.Has)
+	})
+}
+
+func (c *calls) empty() bool { return *c == calls{} }
+
+// add selects the native call nr.
+func (c *calls) add(nr int16) { c.Native[nr/64] |= 1 << (nr % 64) }
+
+// addIA32 selects the 32-bit numbers that stand for selected calls. ia32 maps
+// 32-bit numbers to native ones; nil where the architecture has none.
+func (c *calls) addIA32(ia32 []int16, want scap.SyscallSet) {
+	for n, nr := range ia32 {
+		if nr >= 0 && c.Native[nr/64]>>(nr%64)&1 != 0 {
+			c.IA32[n/64] |= 1 << (n % 64)
+		}
+	}
+	if ia32 != nil && !want.Intersect(socketCalls).IsEmpty() {
+		c.IA32[ia32Socketcall/64] |= 1 << (ia32Socketcall % 64)
+	}
 }
 
 // Numbers of ia32 socketcall(2) and of the calls it stands for.
@@ -43,10 +67,10 @@ var socketCalls = scap.NewSyscallSet(scap.SCSocket, scap.SCBind, scap.SCConnect,
 var (
 	execCalls  = scap.NewSyscallSet(scap.SCExecve, scap.SCExecveat)
 	cloneCalls = scap.NewSyscallSet(scap.SCClone, scap.SCClone3, scap.SCFork, scap.SCVfork)
+	// Calls with a name in the caller's memory that can be held against what the
+	// kernel made of it.
+	namingCalls = scap.NewSyscallSet(scap.SCOpen, scap.SCOpenat, scap.SCOpenat2, scap.SCCreat, scap.SCConnect)
 )
-
-// ErrEnter is the reason why an enter event is not delivered.
-var ErrEnter = errors.New("modern_bpf reports the exit of calls only")
 
 var errNoTracepoint = errors.New("this tracepoint is not reported by modern_bpf")
 
@@ -73,7 +97,7 @@ func choose(want scap.SyscallSet, arch scap.Arch, ia32 []int16, childSide bool) 
 		if nr < 0 {
 			continue // not a call of this architecture
 		}
-		s.plane.Native[nr/64] |= 1 << (nr % 64)
+		s.plane.Exit.add(nr)
 		i, ok := index[info.Exit]
 		if !ok {
 			i = len(s.events)
@@ -89,15 +113,27 @@ func choose(want scap.SyscallSet, arch scap.Arch, ia32 []int16, childSide bool) 
 	if childSide && !want.Intersect(cloneCalls).IsEmpty() {
 		s.plane.TP |= tpFork
 	}
-	for n, nr := range ia32 {
-		if nr >= 0 && s.plane.Native[nr/64]>>(nr%64)&1 != 0 {
-			s.plane.IA32[n/64] |= 1 << (n % 64)
+	s.plane.Exit.addIA32(ia32, want)
+	return s, degraded
+}
+
+// chooseEnter adds the calls whose entry is wanted. Kernel tracepoints have none.
+func (s *selection) chooseEnter(want scap.SyscallSet, arch scap.Arch, ia32 []int16) {
+	for sc := range want.All() {
+		info := sc.Info()
+		if info == nil || info.Kind == scap.KindTracepoint {
+			continue
+		}
+		nr := info.Number[arch]
+		if nr < 0 {
+			continue
+		}
+		s.plane.Enter.add(nr)
+		if !slices.Contains(s.enter, info.Exit) {
+			s.enter = append(s.enter, info.Exit)
 		}
 	}
-	if ia32 != nil && !want.Intersect(socketCalls).IsEmpty() {
-		s.plane.IA32[ia32Socketcall/64] |= 1 << (ia32Socketcall % 64)
-	}
-	return s, degraded
+	s.plane.Enter.addIA32(ia32, want)
 }
 
 // SetInterestingSyscalls implements scap.Driver. Programs for calls that are
@@ -111,9 +147,7 @@ func (d *Driver) SetInterestingSyscalls(sel scap.Selection) (scap.Applied, error
 		return scap.Applied{}, errClosed
 	}
 	next, degraded := choose(sel.Exit, hostArch(), d.progs.ia32Table(), d.opts.forceFork || runtime.GOARCH != "amd64")
-	for sc := range sel.Enter.All() {
-		degraded = append(degraded, scap.Degraded{Syscall: sc, Reason: ErrEnter})
-	}
+	next.chooseEnter(sel.Enter, hostArch(), d.progs.ia32Table())
 	more, err := d.progs.prepareFor(&next)
 	if err != nil {
 		return scap.Applied{}, fmt.Errorf("modern_bpf: select system calls: %w", err)
@@ -175,6 +209,14 @@ func (p *programs) prepareFor(s *selection) ([]scap.Degraded, error) {
 			}
 		}
 	}
+	for _, t := range s.enter {
+		if name := p.enterProgram(t); name != "" {
+			names = append(names, name)
+		}
+	}
+	if s.names() {
+		names = append(names, tailPrograms[tailTruth].name)
+	}
 	if p.dynamic {
 		names = append(names, tailPrograms[tailSnaplen].name)
 	}
@@ -203,6 +245,20 @@ func (p *programs) prepareFor(s *selection) ([]scap.Degraded, error) {
 	for i, t := range s.events {
 		if err := p.enable(t, s.calls[i]); err != nil {
 			for _, sc := range s.calls[i] {
+				degraded = append(degraded, scap.Degraded{Syscall: sc, Reason: err})
+			}
+		}
+	}
+	if s.names() {
+		if err := p.enableTruth(); err != nil {
+			for sc := range namingCalls.All() {
+				degraded = append(degraded, scap.Degraded{Syscall: sc, Reason: fmt.Errorf("its name is not checked: %w", err)})
+			}
+		}
+	}
+	for _, t := range s.enter {
+		if err := p.enableEnter(t); err != nil {
+			for _, sc := range t.Info().Syscalls {
 				degraded = append(degraded, scap.Degraded{Syscall: sc, Reason: err})
 			}
 		}

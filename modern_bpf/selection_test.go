@@ -21,14 +21,14 @@ func TestChooseMakesPlanes(t *testing.T) {
 		t.Errorf("degraded: %v", degraded)
 	}
 	for _, nr := range []int{2, 59, 42} {
-		if !has(s.plane.Native, nr) {
+		if !has(s.plane.Exit.Native, nr) {
 			t.Errorf("number %d is not selected", nr)
 		}
 	}
-	if !has(s.plane.IA32, 5) || !has(s.plane.IA32, 11) || has(s.plane.IA32, 41) {
-		t.Errorf("32-bit numbers: %x", s.plane.IA32)
+	if !has(s.plane.Exit.IA32, 5) || !has(s.plane.Exit.IA32, 11) || has(s.plane.Exit.IA32, 41) {
+		t.Errorf("32-bit numbers: %x", s.plane.Exit.IA32)
 	}
-	if !has(s.plane.IA32, ia32Socketcall) {
+	if !has(s.plane.Exit.IA32, ia32Socketcall) {
 		t.Error("connect does not select socketcall")
 	}
 	if s.plane.TP != tpExit|tpExec {

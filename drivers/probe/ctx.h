@@ -46,6 +46,7 @@ enum tcl_origin {
 	TCL_FROM_EXEC = 2,    /* sched_process_exec: arg 0 is the file name in kernel memory */
 	TCL_FROM_EXIT = 3,    /* sched_process_exit */
 	TCL_FROM_FORK = 4,    /* sched_process_fork: task is the child, arg 0 the parent */
+	TCL_FROM_ENTER = 5,   /* entry of a system call */
 	/* Of other tracepoints the arguments are those of the tracepoint. */
 	TCL_FROM_SIGNAL = 8, /* signal_deliver */
 	TCL_FROM_SWITCH = 9, /* sched_switch */
@@ -92,6 +93,16 @@ struct tcl_ctx {
 	void *last_cgroup;
 	u32 last_pos, last_len;
 	void *nodes[16];
+
+	/* Of calls that name their object (truth.h); they last for the whole call. */
+	u32 truth;   /* the call is told for the second time: as the kernel's object has it */
+	u32 suspect; /* name and object disagree, or may do so */
+	u32 name_at; /* where the name lies in the event, its length with the NUL */
+	u32 name_len;
+	s32 name_dir; /* the descriptor that it is relative to */
+	u32 base_pos; /* where in path what follows that directory begins; 0: not below it */
+	void *object;
+
 	u8 tmp[256];
 	u8 path[TCL_MAX_PATH + TCL_MAX_NAME];
 

@@ -7,6 +7,7 @@
 
 #include "convert.h"
 #include "sock.h"
+#include "truth.h"
 
 #define TCL_EINPROGRESS 115
 
@@ -39,13 +40,28 @@ TCL_INLINE int tcl_fill_socket_bind_x(struct tcl_ctx *c)
 
 TCL_INLINE int tcl_fill_socket_connect_x(struct tcl_ctx *c)
 {
+	bool done = TCL_RET(c) == 0 || TCL_RET(c) == -TCL_EINPROGRESS;
+	struct sock *sk = c->object;
+
+	if (done && !c->truth) {
+		sk = tcl_fd_sock(c, TCL_ARG(c, 0));
+		c->object = sk;
+		tcl_load_sockaddr(c, TCL_ARG(c, 1), (u32)TCL_ARG(c, 2));
+		if (sk && tcl_has_company(c) && tcl_is_other_peer(c, sk))
+			c->suspect = TCL_DIFFERS;
+	}
 	tcl_put_s64(c, TCL_RET(c));
-	if (TCL_RET(c) == 0 || TCL_RET(c) == -TCL_EINPROGRESS)
-		tcl_put_socktuple(c, TCL_ARG(c, 0), false, TCL_ARG(c, 1), (u32)TCL_ARG(c, 2));
-	else
+	if (!done)
 		tcl_put_empty(c);
+	else if (c->suspect && !c->truth)
+		tcl_put_wanted_tuple(c);
+	else
+		tcl_put_tuple_of(c, sk, false, c->truth ? 0 : TCL_ARG(c, 1), (u32)TCL_ARG(c, 2));
 	tcl_put_s64(c, (s32)TCL_ARG(c, 0));
-	tcl_put_sockaddr(c, TCL_ARG(c, 1), (u32)TCL_ARG(c, 2));
+	if (c->truth)
+		tcl_put_peer(c, sk);
+	else
+		tcl_put_sockaddr(c, TCL_ARG(c, 1), (u32)TCL_ARG(c, 2));
 	return 0;
 }
 

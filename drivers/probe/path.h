@@ -28,21 +28,18 @@ TCL_INLINE bool tcl_path_prepend(struct tcl_ctx *c, struct dentry *d)
 }
 
 /*
- * The path of f as a parameter, seen from the root of the current task as
- * /proc/PID/exe would show it, without its " (deleted)".
+ * The path of f, seen from the root of the current task as /proc/PID/exe would
+ * show it, without its " (deleted)": into c->path from c->path_pos on. With
+ * `base`, c->base_pos tells where the directory in nodes[2] and [3] was passed.
  */
-TCL_INLINE int tcl_put_path(struct tcl_ctx *c, struct file *f)
+TCL_INLINE void tcl_load_path(struct tcl_ctx *c, struct file *f, const bool base)
 {
 	struct dentry *d, *up, *top;
 	struct vfsmount *vm;
 	struct mount *m, *mup;
 	struct fs_struct *fs;
-	u64 at;
-	long n;
 	u32 i;
 
-	if (!f)
-		return tcl_put_empty(c);
 	fs = F(c->task, fs);
 	c->nodes[0] = F(fs, root.dentry);
 	c->nodes[1] = F(fs, root.mnt);
@@ -53,6 +50,8 @@ TCL_INLINE int tcl_put_path(struct tcl_ctx *c, struct file *f)
 	for (i = 0; i < TCL_PATH_DEPTH; i++) {
 		d = c->node;
 		vm = c->mnt;
+		if (base && d == c->nodes[2] && vm == c->nodes[3])
+			c->base_pos = c->path_pos;
 		if (d == c->nodes[0] && vm == c->nodes[1])
 			break;
 		up = F(d, d_parent);
@@ -76,10 +75,25 @@ TCL_INLINE int tcl_put_path(struct tcl_ctx *c, struct file *f)
 		c->path[TCL_MAX_PATH - 2] = '/';
 		c->path_pos = TCL_MAX_PATH - 2;
 	}
-	at = c->path_pos;
+}
+
+TCL_INLINE int tcl_put_loaded_path(struct tcl_ctx *c)
+{
+	u64 at = c->path_pos;
+	long n;
+
 	TCL_MASK(at, TCL_MAX_PATH - 1);
 	n = tcl_kstr(tcl_here(c), TCL_MAX_PATH, &c->path[at]);
 	return tcl_push(c, n > 0 ? (u32)n : 0);
+}
+
+/* The same as a parameter. */
+TCL_INLINE int tcl_put_path(struct tcl_ctx *c, struct file *f)
+{
+	if (!f)
+		return tcl_put_empty(c);
+	tcl_load_path(c, f, false);
+	return tcl_put_loaded_path(c);
 }
 
 #endif

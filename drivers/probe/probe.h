@@ -28,6 +28,8 @@
 #include "fill_net.h"
 #include "fill_open.h"
 
+#include "fill_enter.h"
+
 #include "gen/fillers.h"
 #include "gen/list.h"
 

@@ -131,13 +131,12 @@ TCL_INLINE void tcl_raw_remote(struct tcl_ctx *c, struct sock *sk, u16 family)
 }
 
 /*
- * The pair of addresses of a descriptor's socket as a PT_SOCKTUPLE, source
+ * The pair of addresses of a socket as a PT_SOCKTUPLE, source
  * first: the near end when we went out, the far end when it came in. The
  * caller's address (0: none) fills in what the kernel does not know.
  */
-TCL_INLINE int tcl_put_socktuple(struct tcl_ctx *c, s32 fd, const bool inbound, u64 addr, u64 len)
+TCL_INLINE int tcl_put_tuple_of(struct tcl_ctx *c, struct sock *sk, const bool inbound, u64 addr, u64 len)
 {
-	struct sock *sk = tcl_fd_sock(c, fd);
 	struct unix_sock *us, *peer;
 	u16 family;
 
@@ -172,6 +171,11 @@ TCL_INLINE int tcl_put_socktuple(struct tcl_ctx *c, s32 fd, const bool inbound, 
 		}
 	}
 	return tcl_raw_end(c);
+}
+
+TCL_INLINE int tcl_put_socktuple(struct tcl_ctx *c, s32 fd, const bool inbound, u64 addr, u64 len)
+{
+	return tcl_put_tuple_of(c, tcl_fd_sock(c, fd), inbound, addr, len);
 }
 
 #endif

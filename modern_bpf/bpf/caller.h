@@ -94,7 +94,7 @@ TCL_INLINE bool tcl_unpack_socketcall(struct tcl_call *call, struct pt_regs *reg
  * one or the other way round.
  */
 TCL_INLINE bool tcl_resolve(struct tcl_call *call, struct task_struct *t, struct pt_regs *regs,
-			    struct tcl_plane *want)
+			    struct tcl_calls *want)
 {
 	u64 nr = call->nr & (TCL_NR_TABLE - 1);
 	s64 mapped;
@@ -160,7 +160,7 @@ TCL_INLINE u64 tcl_x32_nr(u64 nr)
 
 /* Numbers of 32-bit ARM are other ones; without a table they are not reported. */
 TCL_INLINE bool tcl_resolve(struct tcl_call *call, struct task_struct *t, struct pt_regs *regs,
-			    struct tcl_plane *want)
+			    struct tcl_calls *want)
 {
 	u64 nr = call->nr & (TCL_NR_TABLE - 1);
 

@@ -125,7 +125,11 @@ struct fdtable {
 	u32 max_fds;
 	struct file **fd;
 };
+typedef struct {
+	int counter;
+} atomic_t;
 struct files_struct {
+	atomic_t count;
 	struct fdtable *fdt;
 };
 struct fs_struct {
@@ -219,6 +223,7 @@ struct mm_struct___old {
 	struct mm_rss_stat___old rss_stat;
 };
 struct mm_struct {
+	atomic_t mm_users;
 	unsigned long total_vm;
 	unsigned long arg_start, arg_end, env_start, env_end;
 	struct percpu_counter rss_stat[4];

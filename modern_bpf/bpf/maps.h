@@ -22,11 +22,17 @@
 #define TCL_TP_FAULT_USER   0x400
 #define TCL_TP_FAULT_KERNEL 0x800
 
-/* One generation of the selection. */
-struct tcl_plane {
+/* Calls that are wanted at one of their ends. */
+struct tcl_calls {
 	u64 native[TCL_WORDS]; /* by 64-bit number */
 	u64 ia32[TCL_WORDS];   /* by the number that a 32-bit caller uses */
-	u64 tp;		       /* kernel tracepoints */
+};
+
+/* One generation of the selection. */
+struct tcl_plane {
+	struct tcl_calls exit;
+	struct tcl_calls enter;
+	u64 tp; /* kernel tracepoints */
 };
 
 /*
@@ -110,7 +116,8 @@ struct {
 #define TCL_TAIL_EXEC_3	 513
 #define TCL_TAIL_CLONE_2 514
 #define TCL_TAIL_SNAPLEN 515
-#define TCL_TAIL_SIZE	 516
+#define TCL_TAIL_TRUTH	 516
+#define TCL_TAIL_SIZE	 517
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -118,6 +125,14 @@ struct {
 	__uint(key_size, sizeof(u32));
 	__uint(value_size, sizeof(u32));
 } tcl_tail_exit SEC(".maps");
+
+/* Code of the exit event to program at the entry of calls. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, TCL_TAIL_EXEC_2);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(u32));
+} tcl_tail_enter SEC(".maps");
 
 /* Parts 2 and 3 of the programs on sched_process_exec and sched_process_fork. */
 struct {

@@ -45,7 +45,7 @@ SEC("tp_btf/sys_exit")
 int tcl_sys_exit(u64 *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)ctx[0];
-	struct tcl_plane *want = tcl_plane();
+	struct tcl_calls *want = &tcl_plane()->exit;
 	u64 nr = tcl_raw_nr(regs);
 	struct task_struct *t;
 	struct tcl_ctx *c;
@@ -94,6 +94,8 @@ int tcl_sys_exit(u64 *ctx)
 	c->nr = nr;
 	c->compat = call.compat;
 	tcl_load_args(c, &call, regs);
+	c->truth = 0;
+	c->suspect = TCL_AGREES;
 	if (tcl_dynamic && tcl_io(type) != TCL_IO_NONE) {
 		c->type = type;
 		bpf_tail_call(ctx, &tcl_tail_exit, TCL_TAIL_SNAPLEN);
@@ -104,6 +106,8 @@ int tcl_sys_exit(u64 *ctx)
 	tcl_begin(c, PPME_GENERIC_X, TCL_NPARAMS_GENERIC_X);
 	return tcl_end(c, tcl_fill_generic_x(c));
 }
+
+#include "enter.h"
 
 /* One program per event, or per part of a long one. */
 #define TCL_PROGRAM_1(name, code, n)                                                                         \
@@ -123,6 +127,13 @@ int tcl_sys_exit(u64 *ctx)
 			return 0;                                                                            \
 		}                                                                                            \
 		tcl_begin(c, code, n);                                                                       \
+		if (TCL_NAMES_OBJECT(code)) {                                                                \
+			tcl_deliver(c, tcl_fill_##name(c));                                                  \
+			if (c->suspect && !c->truth)                                                         \
+				bpf_tail_call(ctx, &tcl_tail_exit, TCL_TAIL_TRUTH);                          \
+			tcl_release(c);                                                                      \
+			return 0;                                                                            \
+		}                                                                                            \
 		return tcl_end_call(c, tcl_fill_##name(c));                                                  \
 	}
 
@@ -179,6 +190,33 @@ int tcl_exit_clone_2(u64 *ctx)
 	if (!c)
 		return 0;
 	return tcl_end_call(c, tcl_clone_2(c));
+}
+
+/* After an event whose name and object may disagree: the object's side, if they do. */
+SEC("tp_btf/sys_exit")
+int tcl_exit_truth(u64 *ctx)
+{
+	struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);
+	struct tcl_counters *n;
+	u32 key;
+
+	if (!c)
+		return 0;
+	if (c->type != PPME_SOCKET_CONNECT_X) {
+		tcl_load_base(c);
+		tcl_load_path(c, c->object, true);
+		if (c->suspect != TCL_DIFFERS && tcl_is_name_of_path(c)) {
+			tcl_release(c);
+			return 0;
+		}
+	}
+	key = c->slot;
+	n = bpf_map_lookup_elem(&tcl_counts, &key);
+	if (n)
+		n->seen++;
+	c->truth = 1;
+	bpf_tail_call(ctx, &tcl_tail_exit, c->type);
+	return tcl_end(c, TCL_DROP_SCRATCH);
 }
 
 /* Between the hook and the program of an event with data: how much of it is wanted. */

@@ -92,7 +92,12 @@ static int do_ia32(char *path)
 	args[0] = 1; /* AF_UNIX */
 	args[1] = 2; /* SOCK_DGRAM */
 	args[2] = 0;
-	int80(102 /* socketcall */, 1 /* socket */, (long)args, 0);
+	args[0] = int80(102 /* socketcall */, 1 /* socket */, (long)args, 0);
+	args[1] = (unsigned int)(long)(low + 3072);
+	args[2] = 2 + sizeof("/nonexistent");
+	*(unsigned short *)(low + 3072) = 1 /* AF_UNIX */;
+	strcpy(low + 3074, "/nonexistent");
+	int80(102 /* socketcall */, 3 /* connect */, (long)args, 0);
 	return 0;
 }
 #else

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Calls that name their object in the caller's memory: open, openat, openat2,
+ * creat, connect. Another thread can rewrite the name after the kernel has
+ * read it, or put another object under the descriptor before we look at it.
+ * The exit of the call cannot tell the two apart, nor either of them from a
+ * symbolic link. So where the name and the object disagree and somebody was
+ * there who could have made them, the call is told twice: first as the
+ * caller's memory has it, then as the kernel's object has it. Whichever was
+ * tampered with, the other one is the truth and meets the rules.
+ */
+#ifndef TCL_TRUTH_H
+#define TCL_TRUTH_H
+
+#include "path.h"
+#include "sock.h"
+
+#define TCL_MM_SHMEMPAGES 3
+
+/* Names longer than this are not compared: they count as different. */
+#define TCL_MAX_COMPARE 256
+
+#define TCL_AT_FDCWD -100
+
+#define TCL_TEXT4(a, b, c, d) ((u32)(a) | (u32)(b) << 8 | (u32)(c) << 16 | (u32)(d) << 24)
+
+/* Values of tcl_ctx.suspect. */
+enum tcl_suspect {
+	TCL_AGREES = 0,
+	TCL_MAY_DIFFER, /* names must be compared */
+	TCL_DIFFERS,
+};
+
+/* Events whose object can be held against its name. */
+#define TCL_NAMES_OBJECT(code)                                                                               \
+	((code) == PPME_SYSCALL_OPEN_X || (code) == PPME_SYSCALL_OPENAT_2_X ||                               \
+	 (code) == PPME_SYSCALL_OPENAT2_X || (code) == PPME_SYSCALL_CREAT_X ||                               \
+	 (code) == PPME_SOCKET_CONNECT_X)
+
+/* Can somebody else write to the caller's memory, or change its descriptors? */
+TCL_INLINE bool tcl_has_company(struct tcl_ctx *c)
+{
+	struct mm_struct *mm = F(c->task, mm);
+
+	return F(mm, mm_users.counter) > 1 || F(F(c->task, files), count.counter) > 1 ||
+	       tcl_rss(mm, TCL_MM_SHMEMPAGES);
+}
+
+/*
+ * The caller's name of a file, relative to the directory dir (a descriptor);
+ * the kernel's name when the call is told for the second time.
+ */
+TCL_INLINE void tcl_put_name(struct tcl_ctx *c, s32 dir, u64 addr)
+{
+	if (c->truth) {
+		tcl_put_loaded_path(c);
+		return;
+	}
+	c->name_dir = dir;
+	c->name_at = c->pos;
+	tcl_put_ustr(c, addr);
+	c->name_len = c->pos - c->name_at;
+}
+
+/* Are the len bytes of the event from `at` on those of c->path from `in` on? */
+TCL_INLINE bool tcl_same_text(struct tcl_ctx *c, u64 at, u64 in, u64 len)
+{
+	u64 left, diff, a, b;
+	u32 i;
+
+	if (len > TCL_MAX_COMPARE)
+		return false;
+	c->len = len;
+	c->addr = at;
+	c->last_pos = in;
+	for (i = 0; i < TCL_MAX_COMPARE; i += 8) {
+		if (i >= c->len)
+			break;
+		left = c->len - i;
+		a = c->addr + i;
+		b = c->last_pos + i;
+		TCL_MASK(a, TCL_POS_MASK);
+		TCL_MASK(b, TCL_MAX_PATH - 1);
+		diff = *(u64 *)(c->buf + a) ^ *(u64 *)(c->path + b);
+		if (left < 8)
+			diff <<= 64 - 8 * left;
+		if (diff)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The directory that a relative name starts at, for tcl_load_path. The one of
+ * an absolute name is not of interest: what is left in the nodes does no harm.
+ */
+TCL_INLINE void tcl_load_base(struct tcl_ctx *c)
+{
+	struct fs_struct *fs = F(c->task, fs);
+	struct file *dir;
+	u64 at = c->name_at;
+
+	c->base_pos = 0;
+	TCL_MASK(at, TCL_POS_MASK);
+	if (c->buf[at] == '/')
+		return;
+	if (c->name_dir == TCL_AT_FDCWD) {
+		c->nodes[2] = F(fs, pwd.dentry);
+		c->nodes[3] = F(fs, pwd.mnt);
+		return;
+	}
+	dir = tcl_fd_file(c, c->name_dir);
+	c->nodes[2] = F(dir, f_path.dentry);
+	c->nodes[3] = F(dir, f_path.mnt);
+}
+
+/*
+ * Does the path in c->path answer to the name in the event? On systems where
+ * /bin and /lib are links to the same names under /usr, that is no difference.
+ */
+TCL_INLINE bool tcl_is_name_of_path(struct tcl_ctx *c)
+{
+	u64 len = c->name_len, at = c->name_at, in = c->path_pos;
+	u64 path_len = TCL_MAX_PATH - in;
+	u32 head;
+
+	TCL_MASK(at, TCL_POS_MASK);
+	head = *(u32 *)(c->buf + at);
+	if ((u8)head != '/') {
+		if (len == 2 && (u8)head == '.')
+			return c->base_pos == TCL_MAX_PATH - 1;
+		in = c->base_pos + 1;
+		path_len = TCL_MAX_PATH - in;
+		return c->base_pos && len == path_len && tcl_same_text(c, c->name_at, in, len);
+	}
+	if (path_len == len + 4 &&
+	    (head == TCL_TEXT4('/', 'b', 'i', 'n') || head == TCL_TEXT4('/', 'l', 'i', 'b') ||
+	     head == TCL_TEXT4('/', 's', 'b', 'i'))) {
+		TCL_MASK(in, TCL_MAX_PATH - 1);
+		if (*(u32 *)(c->path + in) != TCL_TEXT4('/', 'u', 's', 'r'))
+			return false;
+		return tcl_same_text(c, c->name_at, c->path_pos + 4, len);
+	}
+	return len == path_len && tcl_same_text(c, c->name_at, in, len);
+}
+
+/* Is the address in c->tmp another one than where the socket is connected to? */
+TCL_INLINE bool tcl_is_other_peer(struct tcl_ctx *c, struct sock *sk)
+{
+	u16 family = F(sk, __sk_common.skc_family);
+	u16 port = F(sk, __sk_common.skc_dport);
+	struct in6_addr a6;
+	u64 *want, *is;
+	u32 a4;
+
+	if ((family != TCL_AF_INET && family != TCL_AF_INET6) || !port)
+		return false;
+	if (*(u16 *)c->tmp != family || *(u16 *)(c->tmp + 2) != port)
+		return true;
+	/* Whoever asks for the address 0 gets his own machine. */
+	if (family == TCL_AF_INET) {
+		a4 = *(u32 *)(c->tmp + 4);
+		return a4 && a4 != F(sk, __sk_common.skc_daddr);
+	}
+	a6 = F(sk, __sk_common.skc_v6_daddr);
+	want = (u64 *)(c->tmp + 8);
+	is = (u64 *)&a6;
+	return (want[0] | want[1]) && (want[0] != is[0] || want[1] != is[1]);
+}
+
+/* Where the socket is connected to, as a PT_SOCKADDR. */
+TCL_INLINE void tcl_put_peer(struct tcl_ctx *c, struct sock *sk)
+{
+	u16 family = F(sk, __sk_common.skc_family);
+
+	tcl_raw_start(c);
+	tcl_raw_u8(c, family);
+	c->len = 0;
+	tcl_raw_remote(c, sk, family);
+	tcl_raw_end(c);
+}
+
+/* A tuple that knows nothing but the address in c->tmp. */
+TCL_INLINE void tcl_put_wanted_tuple(struct tcl_ctx *c)
+{
+	u16 family = *(u16 *)c->tmp;
+
+	tcl_raw_start(c);
+	tcl_raw_u8(c, family);
+	if (family == TCL_AF_INET) {
+		tcl_raw_u32(c, 0);
+		tcl_raw_u16(c, 0);
+		tcl_raw_u32(c, *(u32 *)(c->tmp + 4));
+		tcl_raw_u16(c, tcl_be16(*(u16 *)(c->tmp + 2)));
+	} else if (family == TCL_AF_INET6) {
+		tcl_raw_u64(c, 0);
+		tcl_raw_u64(c, 0);
+		tcl_raw_u16(c, 0);
+		tcl_raw_kmem(c, c->tmp + 8, 16);
+		tcl_raw_u16(c, tcl_be16(*(u16 *)(c->tmp + 2)));
+	}
+	tcl_raw_end(c);
+}
+
+#endif

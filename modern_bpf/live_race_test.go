@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package modernbpf
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tiercel/tiercel/scap"
+)
+
+// racer compiles testdata/race.c.
+func racer(t *testing.T) string {
+	t.Helper()
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("needs gcc to compile testdata/race.c")
+	}
+	bin := filepath.Join(t.TempDir(), "race")
+	out, err := exec.Command("gcc", "-O1", "-pthread", "-static", "-o", bin, "testdata/race.c").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return bin
+}
+
+// try is what the events between two of the racer's marks told.
+type try struct{ names, addrs []string }
+
+// race runs the racer and returns its own account, and what the events told of
+// each of its tries.
+func race(t *testing.T, d *Driver, bin, what string, tries int, dir string) (account string, told []try) {
+	t.Helper()
+	lost := drops(t, d)
+	cmd := exec.Command(bin, what, fmt.Sprint(tries), dir)
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := int64(cmd.Process.Pid)
+	told = make([]try, tries)
+	at := 0
+	begin := time.Now()
+	for at < tries && time.Since(begin) < 10*time.Second {
+		read(t, d, 100*time.Millisecond, func(ev *scap.Event) bool {
+			if ev.TID() != pid {
+				return false
+			}
+			switch ev.Type() {
+			case scap.EvFlockX:
+				if fd, _ := ev.Int(1); fd <= -1000 {
+					at = int(-1000-fd) + 1
+				}
+			case scap.EvOpenX, scap.EvOpenatV2X, scap.EvOpenat2X, scap.EvCreatX:
+				for i, p := range ev.Info().Params {
+					if s, _ := ev.Str(i); p.Name == "name" && at < tries {
+						told[at].names = append(told[at].names, filepath.Base(s))
+					}
+				}
+			case scap.EvConnectX:
+				// The far end of an IPv4 tuple.
+				if p := ev.Param(1); len(p) == 13 && at < tries {
+					told[at].addrs = append(told[at].addrs, fmt.Sprint(p[10]))
+				}
+			}
+			return at >= tries
+		})
+	}
+	if at < tries {
+		cmd.Process.Kill()
+		cmd.Wait()
+		t.Skipf("this machine is too slow for the race: %d tries in %v", at, time.Since(begin))
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	if after := drops(t, d); after > lost {
+		t.Skipf("this machine is too busy for the race: %d events were lost", after-lost)
+	}
+	return strings.TrimSpace(out.String()), told
+}
+
+// judge counts the tries that used the hidden object, those of them that were
+// not told, those that used the other object and were not told, and the tries
+// that were told twice.
+func judge(what, account string, told []try) (hidden, evaded, other, twice int) {
+	for i, how := range strings.ToLower(account) {
+		really, got := map[rune]string{'b': "open.baad", 'g': "open.good"}[how], told[i].names
+		if strings.HasPrefix(what, "connect") {
+			really, got = map[rune]string{'b': "1", 'g': "2"}[how], told[i].addrs
+		}
+		if really == "" {
+			continue // a failed call has no object
+		}
+		if len(got) > 1 {
+			twice++
+		}
+		found := slices.Contains(got, really)
+		switch {
+		case how == 'b' && found:
+			hidden++
+		case how == 'b':
+			hidden++
+			evaded++
+		case !found:
+			other++
+		}
+	}
+	return hidden, evaded, other, twice
+}
+
+// The same race without the check is won: the one above can fail.
+func TestLiveRaceIsWonWithoutTheCheck(t *testing.T) {
+	d := running(t, Options{without: []string{tailPrograms[tailTruth].name}}, scap.SCOpenat, scap.SCFlock)
+	bin, dir := racer(t), raceDir(t)
+	for range 10 { // the second thread may not get a CPU in time
+		account, told := race(t, d, bin, "openat-rewrite", 2000, dir)
+		_, evaded, _, _ := judge("openat-rewrite", account, told)
+		if evaded > 0 {
+			return
+		}
+	}
+	t.Error("all hidden objects were told")
+}
+
+func raceDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, f := range []string{"open.good", "open.baad"} {
+		if err := os.WriteFile(filepath.Join(dir, f), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func drops(t *testing.T, d *Driver) uint64 {
+	t.Helper()
+	var st scap.Stats
+	if err := d.Stats(&st); err != nil {
+		t.Fatal(err)
+	}
+	return st.Drops()
+}
+
+// One thread makes calls, another one rewrites their argument or puts another
+// object under the descriptor: the object that was really used is always told.
+func TestLiveRacesAreLost(t *testing.T) {
+	d := running(t, Options{}, scap.SCOpen, scap.SCOpenat, scap.SCOpenat2, scap.SCCreat, scap.SCConnect, scap.SCFlock)
+	bin := racer(t)
+	dir := raceDir(t)
+	const tries = 2000
+	for _, what := range []string{
+		"openat-rewrite", "openat2-rewrite", "creat-rewrite", "open-rewrite", "openat-replace",
+		"connect-udp-rewrite", "connect-tcp-rewrite", "connect-tcp-replace",
+	} {
+		t.Run(what, func(t *testing.T) {
+			if native(scap.SCOpen) == none && (strings.HasPrefix(what, "open-") || strings.HasPrefix(what, "creat-")) {
+				t.Skip("this architecture lacks the call")
+			}
+			account, told := race(t, d, bin, what, tries, dir)
+			hidden, evaded, other, twice := judge(what, account, told)
+			t.Logf("%d tries, %d used the hidden object, %d of them were not told; %d of the rest; %d calls were told twice",
+				len(account), hidden, evaded, other, twice)
+			if hidden < tries/20 {
+				t.Errorf("the race hardly took place: %d", hidden)
+			}
+			if evaded*1000 > hidden || other*1000 > tries {
+				t.Errorf("%d of %d hidden objects and %d others were not told", evaded, hidden, other)
+			}
+		})
+	}
+}
