@@ -130,6 +130,9 @@ func Analyze(cond filter.Node) (Result, error) {
 		}
 	}
 	r.Enter = enter.asked.syscalls()
+	if entersAsGeneric(r.Enter) {
+		r.Match.Add(genericEnter)
+	}
 	return r, nil
 }
 

@@ -50,6 +50,19 @@ func TestMatchLeavesOutTheHalvesThatEvtDirRulesOut(t *testing.T) {
 	}
 }
 
+func TestEntryOfACallWithoutAnEnterEventIsGeneric(t *testing.T) {
+	const genericEnter = 0
+	if !analyze(t, "evt.type = close and evt.dir = >").Match.Has(genericEnter) {
+		t.Error("the entry of close arrives as the generic event")
+	}
+	if analyze(t, "evt.type = openat and evt.dir = >").Match.Has(genericEnter) {
+		t.Error("the entry of openat has an event of its own")
+	}
+	if analyze(t, "evt.type = close").Match.Has(genericEnter) {
+		t.Error("nobody asked for the entry of close")
+	}
+}
+
 // The generic event stands for many calls: leaving one of them out must not
 // leave out the event.
 func TestTheGenericEventStaysWhileACallMayUseIt(t *testing.T) {

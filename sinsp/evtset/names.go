@@ -102,6 +102,17 @@ const (
 	genericExit  scap.EventType = 1
 )
 
+// entersAsGeneric reports whether the entry of any of the calls arrives as the
+// generic event, because the one of its own is not made any more.
+func entersAsGeneric(calls scap.SyscallSet) bool {
+	for sc := range calls.All() {
+		if e := sc.Info().Enter.Info(); e == nil || e.Status != scap.StatusDriver {
+			return true
+		}
+	}
+	return false
+}
+
 func isGeneric(name string) bool {
 	if len(scap.EventsNamed(name)) > 0 {
 		return false
