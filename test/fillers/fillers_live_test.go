@@ -41,6 +41,13 @@ func TestLiveEventsCarryTheirCallsArguments(t *testing.T) {
 	live.Require(t)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	// The runtime's preemption signal would interrupt calls that can wait.
+	var urgent, before unix.Sigset_t
+	urgent.Val[0] = 1 << (unix.SIGURG - 1)
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &urgent, &before); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
 	var b builder
 	defer b.close()
 	calls := b.calls(t)

@@ -141,7 +141,7 @@ func (b *builder) more(t *testing.T) []call {
 	if h, _, err := unix.NameToHandleAt(unix.AT_FDCWD, file, 0); err == nil {
 		raw := binary.NativeEndian.AppendUint32(nil, uint32(h.Size()))
 		raw = append(binary.NativeEndian.AppendUint32(raw, uint32(h.Type())), h.Bytes()...)
-		calls = append(calls, by(scap.SCOpenByHandleAt, scap.EvOpenByHandleAtX, params{"mountfd": -100, "path": file, "ino": more(0)}, cwd, b.bytes(raw), unix.O_RDONLY))
+		calls = append(calls, by(scap.SCOpenByHandleAt, scap.EvOpenByHandleAtX, params{"mountfd": num(f), "path": file, "ino": more(0)}, f, b.bytes(raw), unix.O_RDONLY))
 	}
 	return here(calls...)
 }
