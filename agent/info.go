@@ -16,6 +16,7 @@ import (
 	"github.com/tiercel/tiercel/agent/list"
 	"github.com/tiercel/tiercel/agent/log"
 	"github.com/tiercel/tiercel/rules"
+	defaultrules "github.com/tiercel/tiercel/rules/default"
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp"
 )
@@ -38,6 +39,8 @@ func (r *run) schemas() (bool, error) {
 		r.print("%s", config.JSONSchema())
 	case r.opts.RuleSchema:
 		r.print("%s", rules.Schema())
+	case r.opts.DefaultRules:
+		r.print("%s", defaultrules.Content())
 	default:
 		return false, nil
 	}

@@ -106,7 +106,7 @@ func (r *recording) begin() error {
 	}
 	c := r.opts
 	r.out, err = capture.Record(c.File, capture.RecordOptions{
-		WriterOptions: capture.WriterOptions{Compress: c.Compress, EnterEvents: !sel.Enter.IsEmpty()},
+		WriterOptions: capture.WriterOptions{Compress: c.Compress, EnterEvents: !sel.Enter.IsEmpty(), Compatible: !c.Newest},
 		Tables:        r.tables,
 		MaxSize:       int64(c.FileBytes), MaxTime: c.FileTime, MaxEvents: c.FileEvents, MaxFiles: c.MaxFiles,
 	})

@@ -35,6 +35,7 @@ type Capture struct {
 	Preset     int // ring size, 1 to 10
 	Snaplen    int // 0: the driver's default
 	Enter      bool
+	Newest     bool
 	Compress   bool
 	Quiet      bool
 	Count      uint64        // end after that many events; 0: no end
@@ -124,6 +125,7 @@ func captureCommand(o *Options) *cobra.Command {
 	fs.IntVarP(&c.Preset, "buffer-preset", "b", 4, "size of a ring: `number` from 1 to 10 for 1 to 512 MiB, each twice the one before")
 	fs.IntVarP(&c.Snaplen, "snaplen", "s", 0, "`bytes` kept of each buffer that is read or written (0: 80)")
 	fs.BoolVar(&c.Enter, "enter", false, "record the beginning of each call too, in a capture that is marked so")
+	fs.BoolVar(&c.Newest, "newest", false, "write parameters that other tools do not know yet: flags of socket, the argument of fcntl")
 	fs.BoolVarP(&c.Compress, "compress", "z", false, "write gzip")
 	fs.Uint64VarP(&c.Count, "count", "n", 0, "end after that many `events`")
 	fs.DurationVarP(&c.Duration, "duration", "M", 0, "end after that `time`, e.g. 90s or 5m")

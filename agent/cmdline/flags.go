@@ -42,6 +42,7 @@ func flagSets(o *Options) (current, old *pflag.FlagSet) {
 	fs.StringArrayVar(&o.EnableSources, "enable-source", nil, "open only this event `source`; repeatable")
 	fs.StringArrayVar(&o.DisableSources, "disable-source", nil, "do not open this event `source`; repeatable")
 	fs.BoolVar(&o.ConfigSchema, "config-schema", false, "print the JSON schema of the configuration and exit")
+	fs.BoolVar(&o.DefaultRules, "print-default-rules", false, "print the rules that are used without a configuration and exit")
 	fs.BoolVar(&o.RuleSchema, "rule-schema", false, "print the JSON schema of rules files and exit")
 	fs.BoolVar(&o.Support, "support", false, "print what a bug report needs as JSON and exit")
 	fs.BoolVarP(&o.Verbose, "verbose", "v", false, "print event counts at the end; longer lists")

@@ -28,6 +28,7 @@ type Options struct {
 	ConfigFile   string
 	ConfigSchema bool
 	RuleSchema   bool
+	DefaultRules bool
 
 	EnableSources  []string
 	DisableSources []string

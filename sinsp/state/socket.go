@@ -336,13 +336,17 @@ func (e *Engine) learnEnds(ev *Event, tuple *scap.Socktuple, in bool) {
 	}
 	unmap(&want)
 	role := ev.FD.Role
+	if in && want.SrcPort == 0 && role == RoleClient && ev.FD.DstPort != 0 {
+		return // who sent it was not asked for: the server that is known stays
+	}
 	if role == RoleNone {
 		role = RoleClient
 		local := want.SrcPort
 		if in {
 			local = want.DstPort
 		}
-		if in && bound(ev.Thread.fds, local) {
+		// A program that does not ask who sent something serves everybody.
+		if in && (want.SrcPort == 0 || bound(ev.Thread.fds, local)) {
 			role = RoleServer
 		}
 	}

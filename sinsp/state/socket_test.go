@@ -179,7 +179,18 @@ func TestUDP(t *testing.T) {
 		h.play(scap.EvSendtoX, 100, p{"res": 30, "fd": 3, "tuple": scaptest.Tuple("0.0.0.0:5000", "8.8.8.8:53")})
 		h.fd(100, 3, "10.0.0.9:5000->8.8.8.8:53")
 		h.play(scap.EvSendtoX, 100, p{"res": 30, "fd": 3, "tuple": scaptest.Tuple("0.0.0.0:5000", "127.0.0.53:53")})
-		h.fd(100, 3, "127.0.0.53:5000->127.0.0.53:53")
+		h.fd(100, 3, "127.0.0.1:5000->127.0.0.53:53")
+	})
+	t.Run("sender not asked for", func(t *testing.T) {
+		h := newHost(t)
+		h.socket(3, afINET, sockDgram)
+		h.play(scap.EvBindX, 100, p{"res": 0, "fd": 3, "addr": scaptest.Sockaddr("127.0.0.1:0")})
+		h.play(scap.EvRecvfromX, 100, p{"res": 3, "fd": 3, "tuple": scaptest.Tuple("0.0.0.0:0", "127.0.0.1:4444")})
+		sock(t, h.fd(100, 3, "0.0.0.0:0->127.0.0.1:4444"), FDIPv4, L4UDP, RoleServer)
+		h.socket(4, afINET, sockDgram)
+		h.play(scap.EvSendtoX, 100, p{"res": 3, "fd": 4, "tuple": scaptest.Tuple("10.0.0.2:5000", "8.8.8.8:53")})
+		h.play(scap.EvRecvfromX, 100, p{"res": 3, "fd": 4, "tuple": scaptest.Tuple("0.0.0.0:0", "10.0.0.2:5000")})
+		sock(t, h.fd(100, 4, "10.0.0.2:5000->8.8.8.8:53"), FDIPv4, L4UDP, RoleClient)
 	})
 }
 

@@ -15,6 +15,9 @@ func (e *Engine) fillLocal(local *[16]byte, remote [16]byte, v6 bool) {
 	}
 	if a := toAddr(remote, v6); a.IsLoopback() {
 		*local = remote
+		if a.Is4() && !v6 {
+			*local = [16]byte{127, 0, 0, 1} // also for the rest of 127/8
+		}
 		return
 	}
 	e.refreshAddrs()
