@@ -17,8 +17,12 @@ type owner struct {
 	netns, mntns uint64
 }
 
-// readFDs reads the descriptors of a process into p.FDs, by number.
-func (r *Reader) readFDs(o owner, p *Process) {
+// readFDs reads the descriptors of a process into p.FDs, by number. The
+// process began that many clock ticks after the boot.
+func (r *Reader) readFDs(o owner, p *Process, ticks uint64) {
+	if r.knownFDs(o, p, ticks) {
+		return
+	}
 	fdDir, err := openDir(o.dir, "fd")
 	if err != nil {
 		return
@@ -73,19 +77,27 @@ func (r *Reader) readFD(o owner, fdDir, infoDir dir, num int64) (fd FD, ok bool)
 
 // fileFD fills in a descriptor that has a path.
 func (r *Reader) fileFD(o owner, fdDir dir, name string, link []byte, fd *FD) {
+	var st unix.Stat_t
+	if unix.Fstatat(int(fdDir), name, &st, 0) != nil {
+		st.Mode = 0
+	}
+	r.fileOf(o, link, st.Mode, st.Ino, kernelDev(uint64(st.Dev)), fd)
+}
+
+// fileOf fills in a descriptor that has a path, given what its inode tells; a
+// mode of 0 is that of an inode that cannot be asked.
+func (r *Reader) fileOf(o owner, link []byte, mode uint32, ino uint64, dev uint32, fd *FD) {
 	fd.Name = string(link)
 	fd.Type = FDFile
 	if memfd, ok := strings.CutPrefix(fd.Name, "/memfd:"); ok {
 		fd.Type = FDMemfd
 		fd.Name = strings.TrimSuffix(memfd, deletedSuffix)
 	}
-	var st unix.Stat_t
-	if unix.Fstatat(int(fdDir), name, &st, 0) != nil {
+	if mode == 0 {
 		return
 	}
-	fd.Ino = st.Ino
-	fd.Dev = kernelDev(uint64(st.Dev))
-	switch st.Mode & unix.S_IFMT {
+	fd.Ino, fd.Dev = ino, dev
+	switch mode & unix.S_IFMT {
 	case unix.S_IFDIR:
 		fd.Type = FDDirectory
 		return
@@ -103,19 +115,30 @@ func (r *Reader) fileFD(o owner, fdDir dir, name string, link []byte, fd *FD) {
 
 // otherFD fills in a descriptor whose link is a description.
 func (r *Reader) otherFD(o owner, fdDir dir, num string, link []byte, info fdInfo, fd *FD) {
-	fd.Name = string(link)
-	if ino, ok := linkInode(link, "socket"); ok {
-		fd.Ino = ino
-		s, ok := r.socket(o.dir, o.netns, ino)
-		if ok {
-			fd.Name = s.path
-		} else {
-			s = socketProtocol(fdDir, num)
-		}
-		fd.Type, fd.L4, fd.Listen = s.kind, s.l4, s.listen
-		fd.Src, fd.Dst, fd.Ptr = s.src, s.dst, s.ptr
+	ino, ok := linkInode(link, "socket")
+	if !ok {
+		r.plainFD(link, info.pid, fd)
 		return
 	}
+	s, ok := r.socket(o.dir, o.netns, ino)
+	if !ok {
+		s = socketProtocol(fdDir, num)
+		s.path = string(link)
+	}
+	s.fill(ino, fd)
+}
+
+// fill makes fd the socket with that inode.
+func (s *socket) fill(ino uint64, fd *FD) {
+	fd.Ino, fd.Name = ino, s.path
+	fd.Type, fd.L4, fd.Listen = s.kind, s.l4, s.listen
+	fd.Src, fd.Dst, fd.Ptr = s.src, s.dst, s.ptr
+}
+
+// plainFD fills in a descriptor that is neither a file nor a socket; pid is
+// the target of a pidfd.
+func (r *Reader) plainFD(link []byte, pid int64, fd *FD) {
+	fd.Name = string(link)
 	if ino, ok := linkInode(link, "pipe"); ok {
 		fd.Type, fd.Ino = FDFIFO, ino
 		return
@@ -129,7 +152,7 @@ func (r *Reader) otherFD(o owner, fdDir dir, num string, link []byte, info fdInf
 		}
 	}
 	if fd.Type == FDPidfd {
-		fd.PID = info.pid
+		fd.PID = pid
 	}
 }
 
@@ -165,6 +188,9 @@ func anonymousType(name []byte) FDType {
 // kernelDev turns a device number of stat into the encoding that events carry
 // (new_encode_dev of the kernel).
 func kernelDev(dev uint64) uint32 {
-	major, minor := unix.Major(dev), unix.Minor(dev)
+	return encodeDev(unix.Major(dev), unix.Minor(dev))
+}
+
+func encodeDev(major, minor uint32) uint32 {
 	return minor&0xff | major<<8 | minor&^0xff<<12
 }

@@ -36,10 +36,13 @@ func BootTime() uint64 { return scap.BootTime() }
 // Reader reads processes. It remembers what many of them share (sockets and
 // mounts of a namespace). One goroutine owns it.
 type Reader struct {
-	root    string // of the host; empty for our own
-	opts    Options
-	noDiag  bool     // read all sockets as text
-	unified []string // controllers of the unified cgroup hierarchy
+	root   string // of the host; empty for our own
+	opts   Options
+	noDiag bool // read all sockets as text
+
+	iterateFrom int        // processes; see the constant
+	files       *openFiles // of the scan that runs; nil: only /proc tells
+	unified     []string   // controllers of the unified cgroup hierarchy
 
 	hostPidNS uint64
 	ns        *namespaces
@@ -74,7 +77,9 @@ func newReader(root string, opts Options, ns *namespaces) *Reader {
 		opts: opts,
 		ns:   ns,
 		text: make([]byte, opts.MaxText),
-		big:  make([]byte, 64<<10),
+
+		iterateFrom: iterateFrom,
+		big:         make([]byte, 64<<10),
 	}
 }
 
@@ -114,6 +119,8 @@ func (r *Reader) Scan(fn func(*Process) error) error {
 		return fmt.Errorf("list %s/proc: %w", r.root, err)
 	}
 	slices.Sort(r.pids)
+	r.iterate()
+	defer func() { r.files = nil }()
 	if n := min(runtime.GOMAXPROCS(0), maxWorkers, len(r.pids)/shareFrom); n > 1 {
 		return r.scanShared(d, n, fn)
 	}
@@ -253,7 +260,7 @@ func (r *Reader) process(at dir, pid, only int64) error {
 		r.readThreads(d, p, nil)
 	}
 	if !r.opts.NoFDs {
-		r.readFDs(o, p)
+		r.readFDs(o, p, stat.start)
 	}
 	return nil
 }

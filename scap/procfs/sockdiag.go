@@ -54,10 +54,6 @@ type diag struct{ sockets map[int]*nl.SocketHandle }
 // thread enters the namespace for it and ends there: there is no way back that
 // could fail.
 func openDiag(d dir, own bool) (*diag, error) {
-	type answer struct {
-		s   *nl.NetlinkSocket
-		err error
-	}
 	if own {
 		s, err := diagSocket()
 		return newDiag(s), err
@@ -67,17 +63,31 @@ func openDiag(d dir, own bool) (*diag, error) {
 		return nil, err
 	}
 	defer unix.Close(ns)
-	opened := make(chan answer)
-	go func() {
-		runtime.LockOSThread() // for good
-		var a answer
-		if a.err = unix.Setns(ns, unix.CLONE_NEWNET); a.err == nil {
-			a.s, a.err = diagSocket()
+	var s *nl.NetlinkSocket
+	onDyingThread(func() {
+		if err = unix.Setns(ns, unix.CLONE_NEWNET); err == nil {
+			s, err = diagSocket()
 		}
-		opened <- a
+	})
+	return newDiag(s), err
+}
+
+// onDyingThread runs fn on a thread that ends afterwards. The main thread
+// cannot end, and what it is in is taken for what the process is in: when it
+// comes up, it is held until another one is done.
+func onDyingThread(fn func()) {
+	done := make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with us
+		if unix.Gettid() == unix.Getpid() {
+			onDyingThread(fn)
+			runtime.UnlockOSThread()
+		} else {
+			fn()
+		}
+		close(done)
 	}()
-	a := <-opened
-	return newDiag(a.s), a.err
+	<-done
 }
 
 func newDiag(s *nl.NetlinkSocket) *diag {

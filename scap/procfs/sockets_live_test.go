@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -157,10 +158,42 @@ func TestSocketsOfAnotherNamespaceAreFound(t *testing.T) {
 	if diff := cmp.Diff(text, diag, sameSocket); diff != "" || len(text) == 0 {
 		t.Errorf("-text +netlink:\n%s", diff)
 	}
-	ns, err := os.Readlink("/proc/thread-self/ns/net")
-	own, err2 := os.Readlink("/proc/self/ns/net")
-	if ns != own || err != nil || err2 != nil {
-		t.Errorf("a thread of ours stayed in %s: %v %v", ns, err, err2)
+}
+
+func TestNoThreadOfOursStaysInAnotherNamespace(t *testing.T) {
+	namespaces := map[string]bool{}
+	main, refused := false, error(nil)
+	for range 50 {
+		onDyingThread(func() {
+			main = main || unix.Gettid() == unix.Getpid()
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				refused = err
+			}
+		})
+	}
+	if refused != nil {
+		t.Skipf("a network namespace of one's own needs CAP_SYS_ADMIN: %v", refused)
+	}
+	if main {
+		t.Error("the main thread was used, which cannot end")
+	}
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		clear(namespaces)
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, task := range tasks {
+			if ns, err := os.Readlink("/proc/self/task/" + task.Name() + "/ns/net"); err == nil {
+				namespaces[ns] = true
+			}
+		}
+		if len(namespaces) == 1 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("threads of ours are in %v", namespaces)
+		}
 	}
 }
 
