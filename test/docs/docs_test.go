@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tiercel/tiercel/agent/cmdline"
@@ -116,9 +117,14 @@ func TestNamedMakeTargetsExist(t *testing.T) {
 func TestCommandLinesInThePagesAreAccepted(t *testing.T) {
 	seen := 0
 	for _, name := range pages(t) {
-		for _, m := range regexp.MustCompile(`(?m)^    tiercel((?: [^ #]+)*)`).FindAllStringSubmatch(read(t, name), -1) {
+		for _, m := range regexp.MustCompile(`(?m)^    tiercel((?: [^ #>]+)*)`).FindAllStringSubmatch(read(t, name), -1) {
 			seen++
-			if _, err := cmdline.Parse(strings.Fields(m[1])); err != nil {
+			args := strings.Fields(m[1])
+			if len(args) > 2 && args[0] == "capture" {
+				checkFlags(t, name, args)
+				continue
+			}
+			if _, err := cmdline.Parse(args); err != nil {
 				t.Errorf("%s: tiercel%s: %v", name, m[1], err)
 			}
 		}
@@ -128,14 +134,57 @@ func TestCommandLinesInThePagesAreAccepted(t *testing.T) {
 	}
 }
 
+// checkFlags wants every flag of a capture command in the command's help.
+func checkFlags(t *testing.T, page string, args []string) {
+	t.Helper()
+	help, err := exec.Command(agentBinary(t), args[0], args[1], "--help").CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: tiercel %s %s --help: %v\n%s", page, args[0], args[1], err, help)
+	}
+	for _, a := range args[2:] {
+		if strings.HasPrefix(a, "-") && !regexp.MustCompile(`(?m)^ +(-., )?`+regexp.QuoteMeta(a)+`\b`).Match(help) {
+			t.Errorf("%s: tiercel %s has no flag %s", page, strings.Join(args[:2], " "), a)
+		}
+	}
+}
+
+// built is the folder of the agent's binary, shared by all tests.
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func agentBinary(t *testing.T) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "tiercel-docs-"); built.err != nil {
+			return
+		}
+		cmd := exec.Command("go", "build", "-o", built.dir+"/tiercel", "github.com/tiercel/tiercel/agent/cmd/tiercel")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("%w\n%s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.dir + "/tiercel"
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built.dir != "" {
+		os.RemoveAll(built.dir)
+	}
+	os.Exit(code)
+}
+
 // TestCountsOnTheSelectionPage compares the page's numbers with dry runs.
 func TestCountsOnTheSelectionPage(t *testing.T) {
 	page := read(t, "docs/selection.md")
 	dir := t.TempDir()
-	bin := filepath.Join(dir, "tiercel")
-	if out, err := exec.Command("go", "build", "-o", bin, "github.com/tiercel/tiercel/agent/cmd/tiercel").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bin := agentBinary(t)
 	dryRun := func(args ...string) string {
 		args = append(args, "--dry-run", "-o", "log_level=debug", "-o", "log_stderr=true", "-o", "log_syslog=false")
 		out, err := exec.Command(bin, args...).CombinedOutput()
