@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -148,6 +149,32 @@ func TestWhatIsRecordedIsPrinted(t *testing.T) {
 			t.Errorf("report: %s", &w.err)
 		}
 	}
+}
+
+// slowHost is a /proc whose scan lasts until the driver has been read.
+type slowHost struct {
+	host
+	driver *scaptest.Driver
+}
+
+func (h slowHost) Scan(fn func(*procfs.Process) error) error {
+	var s scap.Stats
+	for end := time.Now().Add(5 * time.Second); s.Delivered < 2 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		_ = h.driver.Stats(&s)
+	}
+	return h.host.Scan(fn)
+}
+
+func TestWhatHappensDuringTheScanIsRecordedToo(t *testing.T) {
+	w := newWorld(t)
+	w.sys.State.Proc = slowHost{driver: w.driver}
+	w.driver.Play(open(1, 3, "/etc/shadow")).Play(write(2, 3)).Play(getpid(3)).End()
+	start := time.Now()
+	w.record(cmdline.Capture{})
+	if took := time.Since(start); took > 4*time.Second {
+		t.Errorf("nobody read the rings during the scan, which took %v", took)
+	}
+	w.want(w.print(cmdline.Capture{}), "1 cat bash openat /etc/shadow", "2 cat bash write /etc/shadow", "3 cat bash getpid <NA>")
 }
 
 func TestAFilterKeepsWhatTheModelNeeds(t *testing.T) {

@@ -38,6 +38,7 @@ type recording struct {
 
 	start    time.Time
 	batch    scap.Batch
+	held     held   // came while /proc was scanned
 	matched  uint64 // events written because they were wanted
 	full     bool   // the number of events that was asked for is there
 	stats    scap.Stats
@@ -60,7 +61,9 @@ func Record(sys *System, o *cmdline.Capture) error {
 		fmt.Fprintf(sys.Stderr, "Recording to %s, Ctrl-C ends it\n", r.out.Path())
 	}
 	r.progress.init(sys.Stderr, o.Quiet)
-	err = r.loop()
+	if err = r.writeHeld(); err == nil {
+		err = r.loop()
+	}
 	if r.drv.Stop() == nil && err == nil && !r.full {
 		err = r.drain()
 	}
@@ -101,8 +104,8 @@ func (r *recording) begin() error {
 		return fmt.Errorf("start %s: %w", r.drv.Name(), err)
 	}
 	r.engine = state.New(r.sys.State)
-	if err := r.engine.Prime(); err != nil {
-		fmt.Fprintf(r.sys.Stderr, "The scan of /proc is not complete: %v\n", err)
+	if err := r.prime(); err != nil {
+		return err
 	}
 	c := r.opts
 	r.out, err = capture.Record(c.File, capture.RecordOptions{
