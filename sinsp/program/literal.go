@@ -43,7 +43,7 @@ func parseLiteral(t scap.ParamType, op, text string) (literal, error) {
 		}
 		return parseInteger(t, text)
 	case classDouble:
-		l, err := parseInteger(scap.PTInt64, text)
+		l, err := parseInteger(scap.PTInt32, text)
 		l.n = math.Float64bits(float64(int64(l.n)))
 		return l, err
 	case classBool:
@@ -71,16 +71,29 @@ func parseLiteral(t scap.ParamType, op, text string) (literal, error) {
 }
 
 // parseInteger reads a decimal number and cuts it to the width of the type,
-// as the reference does: a minus sign on an unsigned type wraps.
+// as the C library does for the reference: white space may stand before it, a
+// minus sign on an unsigned type wraps, and what does not fit into 64 bits is
+// the number next to it that does.
 func parseInteger(t scap.ParamType, text string) (literal, error) {
-	n, err := strconv.ParseInt(text, 10, 64)
-	u := uint64(n)
-	if err != nil {
-		if u, err = strconv.ParseUint(strings.TrimPrefix(text, "+"), 10, 64); err != nil {
-			return literal{}, fmt.Errorf("%s is not a valid number", text)
-		}
+	digits := strings.TrimLeft(text, " \t\n\v\f\r")
+	digits, minus := strings.CutPrefix(digits, "-")
+	if !minus {
+		digits = strings.TrimPrefix(digits, "+")
 	}
-	return literal{n: narrow(t, u)}, nil
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return literal{}, fmt.Errorf("%s is not a valid number", text)
+	}
+	// Out of range it is the greatest number, which is what is wanted.
+	n, err := strconv.ParseUint(digits, 10, 64)
+	switch {
+	case classOf(t) == classSigned && minus:
+		n = -min(n, 1<<63)
+	case classOf(t) == classSigned:
+		n = min(n, math.MaxInt64)
+	case minus && err == nil:
+		n = -n
+	}
+	return literal{n: narrow(t, n)}, nil
 }
 
 // narrow cuts n to the width of t and extends its sign, so that it compares
@@ -102,6 +115,9 @@ func parsePort(text string) (literal, error) {
 		return literal{}, nil
 	}
 	if strings.Trim(text, "0123456789") == "" {
+		if _, err := strconv.ParseInt(text, 10, 32); err != nil {
+			return literal{}, fmt.Errorf("%s is not a valid port", text)
+		}
 		return parseInteger(scap.PTPort, text)
 	}
 	if port, ok := fields.ServicePort(text); ok {
@@ -123,15 +139,19 @@ func parseAddr(text string) (literal, error) {
 	return literal{s: string(a.AsSlice())}, nil
 }
 
+// parseNet reads an address and the length of its prefix, a number that is cut
+// to eight bits. As in the reference "::/0" is none, unlike "0.0.0.0/0".
 func parseNet(text string) (literal, error) {
+	refused := fmt.Errorf("unrecognized IP network %s", text)
 	addr, length, ok := strings.Cut(text, "/")
-	bits, err := strconv.ParseUint(length, 10, 8)
-	if ok && err == nil {
-		var l literal
-		if l, err = parseAddr(addr); err == nil && bits <= uint64(8*len(l.s)) {
-			a, _ := netip.AddrFromSlice([]byte(l.s))
-			return literal{net: netip.PrefixFrom(a, int(bits)).Masked()}, nil
-		}
+	l, err := parseAddr(addr)
+	if !ok || err != nil {
+		return literal{}, refused
 	}
-	return literal{}, fmt.Errorf("unrecognized IP network %s", text)
+	bits, err := parseInteger(scap.PTUint8, length)
+	if err != nil || bits.n > uint64(8*len(l.s)) || bits.n == 0 && len(l.s) == 16 {
+		return literal{}, refused
+	}
+	a, _ := netip.AddrFromSlice([]byte(l.s))
+	return literal{net: netip.PrefixFrom(a, int(bits.n)).Masked()}, nil
 }

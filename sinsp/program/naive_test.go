@@ -142,7 +142,7 @@ func one(name string, in operand) []operand {
 		parts := strings.Split(in.text, "/")
 		in.text = parts[len(parts)-1]
 	case "b64":
-		b, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(in.text, "="))
+		b, err := base64.RawStdEncoding.Strict().DecodeString(strings.TrimRight(in.text, "="))
 		if err != nil {
 			return nil
 		}

@@ -108,6 +108,9 @@ func baseName(dst []byte, s string) ([]byte, string, bool) {
 	return dst, s[strings.LastIndexByte(s, '/')+1:], true
 }
 
+// strictBase64 refuses texts whose last character has bits that no byte takes.
+var strictBase64 = base64.RawStdEncoding.Strict()
+
 // appendDecoded decodes base64 with or without its padding. Line ends, which
 // Go would skip, are bad input.
 func appendDecoded(dst []byte, s string) ([]byte, string, bool) {
@@ -115,7 +118,7 @@ func appendDecoded(dst []byte, s string) ([]byte, string, bool) {
 	if strings.ContainsAny(s, "\r\n") {
 		return dst, "", false
 	}
-	dst, err := base64.RawStdEncoding.AppendDecode(dst, unsafeBytes(s))
+	dst, err := strictBase64.AppendDecode(dst, unsafeBytes(s))
 	return dst, "", err == nil
 }
 

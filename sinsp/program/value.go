@@ -5,7 +5,6 @@ package program
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp/fields"
@@ -107,8 +106,7 @@ func countText(least, most int) string {
 	return fmt.Sprintf("%d arguments", least)
 }
 
-// argument compiles one argument of a transformer. Literals are for those
-// that take several.
+// argument compiles one argument of a transformer.
 func (b *Builder) argument(of *filter.Transform, n filter.Node) (int32, error) {
 	var i int32
 	var err error
@@ -122,9 +120,6 @@ func (b *Builder) argument(of *filter.Transform, n filter.Node) (int32, error) {
 	}
 	if err != nil {
 		return -1, err
-	}
-	if _, literal := b.values[i].source.(*constSource); literal && arity[of.Name].max == 1 {
-		return -1, errorAt(n, "transformer '%s' takes a field, not a literal", of.Name)
 	}
 	if b.values[i].noTr {
 		return -1, errorAt(n, "field '%s' does not support transformers", n)
@@ -218,7 +213,7 @@ func (b *Builder) newGetopt(n *filter.Transform, v value, args []int32) (value, 
 	}
 	s := &getoptSource{list: args[0], spec: args[1]}
 	if n.HasArg {
-		if len(n.Arg) != 1 || strings.ContainsAny(n.Arg, ":-") {
+		if len(n.Arg) != 1 {
 			return v, fmt.Sprintf("'%s' is not one option letter", n.Arg)
 		}
 		s.option = n.Arg[0]
