@@ -175,6 +175,14 @@ func pair(t *testing.T, port int) (a, b int, ok bool) {
 	return a, b, true
 }
 
+// of accepts the thread's events about a descriptor: threads write the log, too.
+func of(tid, param, fd int) func(*scap.Event) bool {
+	return func(ev *scap.Event) bool {
+		v, _ := ev.Int(param)
+		return ev.TID() == int64(tid) && v == int64(fd)
+	}
+}
+
 func TestLiveDynamicSnaplen(t *testing.T) {
 	d := running(t, Options{DynamicSnapLen: true, FullCapture: [2]uint16{40100, 40110}, StatsdPort: 40125},
 		scap.SCWrite, scap.SCSendto, scap.SCRecvfrom, scap.SCSendmsg, scap.SCWritev)
@@ -202,29 +210,30 @@ func TestLiveDynamicSnaplen(t *testing.T) {
 		{"a request of HTTP", 0, with("POST /index"), 2000},
 		{"an answer of HTTP", 0, with("HTTP/1.1 200"), 2000},
 	} {
-		a, b, ok := pair(t, c.port)
-		if !ok {
-			t.Logf("%s: port %d is taken", c.name, c.port)
-			continue
-		}
-		keep(c.data)
-		tid, ret := call(unix.SYS_WRITE, uintptr(a), address(c.data), uintptr(len(c.data)))
-		if ret < 0 {
-			t.Fatalf("%s: write: %d", c.name, ret)
-		}
-		ev := await(t, d, scap.EvWriteX, byTID(tid))
-		if got := len(ev.Param(1)); got != c.want || string(ev.Param(1)) != string(c.data[:got]) {
-			t.Errorf("%s: written %d bytes of data, want %d", c.name, got, c.want)
-		}
-		in := make([]byte, len(c.data))
-		tid, ret = call(unix.SYS_RECVFROM, uintptr(b), address(in), uintptr(len(in)))
-		keep(in)
-		ev = await(t, d, scap.EvRecvfromX, byTID(tid))
-		if c.port != 40125 && c.port != 53 && ret > 0 { // these are remote ports only
-			if got := len(ev.Param(1)); got != c.want {
-				t.Errorf("%s: received %d bytes of data, want %d", c.name, got, c.want)
+		t.Run(c.name, func(t *testing.T) {
+			a, b, ok := pair(t, c.port)
+			if !ok {
+				t.Skipf("port %d is taken", c.port)
 			}
-		}
+			keep(c.data)
+			tid, ret := call(unix.SYS_WRITE, uintptr(a), address(c.data), uintptr(len(c.data)))
+			if ret < 0 {
+				t.Fatalf("%s: write: %d", c.name, ret)
+			}
+			ev := await(t, d, scap.EvWriteX, of(tid, 2, a))
+			if got := len(ev.Param(1)); got != c.want || string(ev.Param(1)) != string(c.data[:got]) {
+				t.Errorf("%s: written %d bytes of data, want %d", c.name, got, c.want)
+			}
+			in := make([]byte, len(c.data))
+			tid, ret = call(unix.SYS_RECVFROM, uintptr(b), address(in), uintptr(len(in)))
+			keep(in)
+			ev = await(t, d, scap.EvRecvfromX, byTID(tid))
+			if c.port != 40125 && c.port != 53 && ret > 0 { // these are remote ports only
+				if got := len(ev.Param(1)); got != c.want {
+					t.Errorf("%s: received %d bytes of data, want %d", c.name, got, c.want)
+				}
+			}
+		})
 	}
 
 	// A socket without a peer: the port is that of the address in the call.
