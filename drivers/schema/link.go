@@ -144,7 +144,7 @@ func (s *Schema) linkParam(h *Half, p *Param) (err error) {
 			return nil
 		}
 		return p.Errorf("%s: parameter %s has no source (from)", h.Enum, p.Name)
-	case h.Filler != FillerSimple && h.Filler != FillerReady:
+	case h.Filler != FillerSimple:
 		p.From = Source{Kind: SourceText, Name: p.from}
 		return nil
 	}

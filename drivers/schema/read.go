@@ -367,7 +367,7 @@ func readHalf(ev *Event, i int, n node) (*Half, error) {
 		}
 	}
 	if f, ok := m["filler"]; ok {
-		if h.Filler, err = f.oneOf(FillerHand, FillerGeneric, FillerReady, FillerNone); err != nil {
+		if h.Filler, err = f.oneOf(FillerHand, FillerGeneric, FillerEnter, FillerNone); err != nil {
 			return nil, err
 		}
 	}

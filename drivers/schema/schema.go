@@ -89,11 +89,8 @@ func (h *Half) Live() bool { return h.Status == StatusDriver }
 // Generated reports whether the generator writes the half's filler.
 func (h *Half) Generated() bool { return h.Live() && h.Filler == FillerSimple }
 
-// Ready reports whether the half's filler is generated apart from the others,
-// because not every driver can make the event yet.
-func (h *Half) Ready() bool { return h.Live() && h.Filler == FillerReady }
-
-// HasFiller reports whether the half has a filler, generated or by hand.
+// HasFiller reports whether the half has a filler, generated or by hand, that
+// every driver uses; those of enter events stand apart.
 func (h *Half) HasFiller() bool {
 	return h.Live() && (h.Filler == FillerSimple || h.Filler == FillerHand)
 }
@@ -126,7 +123,7 @@ const (
 	FillerSimple  = ""        // generated from the parameters' sources
 	FillerHand    = "hand"    // written in drivers/probe
 	FillerGeneric = "generic" // none yet: the call arrives as the generic event
-	FillerReady   = "ready"   // generated apart, for drivers that have the hook for it
+	FillerEnter   = "enter"   // written in drivers/probe/fill_enter.h, for drivers with a hook at the entry of calls
 	FillerNone    = "none"    // not made by a filler: iterators, drop markers
 )
 

@@ -143,6 +143,16 @@ var cArch = map[schema.Arch]string{
 	schema.ARM64: "defined(__TARGET_ARCH_arm64) || defined(__aarch64__)",
 }
 
+// bpfTarget is the condition for an architecture's tables: the target of an
+// eBPF object is asked first, for the compiler that makes it for another
+// architecture still defines its own.
+func bpfTarget(a schema.Arch) string {
+	if a == schema.AMD64 {
+		return "defined(__TARGET_ARCH_x86) || (!defined(__TARGET_ARCH_arm64) && defined(__x86_64__))"
+	}
+	return cArch[a]
+}
+
 // tableSize is the size of the tables by native number; numbers beyond are no
 // calls. The mask that keeps an index inside is a power of two minus one.
 const tableSize = 512

@@ -66,7 +66,6 @@ func generate(s *schema.Schema) (map[string][]byte, error) {
 		{"drivers/probe/gen/conv.h", cConversions},
 		{"drivers/probe/gen/fillers.h", cFillers},
 		{"drivers/probe/gen/list.h", cList},
-		{"drivers/probe/gen/ready.h", cReady},
 		{"docs/syscalls.md", syscallDocs},
 	} {
 		text, err := f.make(s)
