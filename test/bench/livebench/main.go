@@ -240,7 +240,7 @@ func measureCalls(dir, sysload string) error {
 	if err != nil {
 		return err
 	}
-	wanted, err := write("wanted.yaml", "getppid, open, openat, close, write")
+	wanted, err := write("wanted.yaml", "getppid, open, openat, close, connect, write")
 	if err != nil {
 		return err
 	}
@@ -260,7 +260,7 @@ func measureCalls(dir, sysload string) error {
 		{"agent, call not selected", agentUp("-r", unwanted, "-o", "base_syscalls.custom_set[]=execve")},
 		{"agent, call selected", agentUp("-r", wanted, "-A", "-o", "base_syscalls.custom_set[]=execve")},
 	}
-	names := []string{"getppid", "openclose", "write1"}
+	names := []string{"getppid", "openclose", "connect", "write1"}
 	results := map[string][][]float64{}
 	for range *rounds {
 		for i, v := range variants {

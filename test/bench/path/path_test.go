@@ -14,6 +14,8 @@ import (
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/scap/ring"
 	"github.com/tiercel/tiercel/scap/ring/ringtest"
+	"github.com/tiercel/tiercel/sinsp/fields"
+	"github.com/tiercel/tiercel/sinsp/format"
 	"github.com/tiercel/tiercel/sinsp/state"
 )
 
@@ -199,6 +201,32 @@ func BenchmarkStateAndMatch(b *testing.B) {
 		for i := range events {
 			if ev := w.engine.Process(&events[i]); ev != nil {
 				w.matcher.Match(ev)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(events)), "ns/event")
+}
+
+// BenchmarkRenderAllParameters prints every parameter of every event as text,
+// flags by name and descriptors with what they are, behind ring and state.
+func BenchmarkRenderAllParameters(b *testing.B) {
+	raw, w := recording(b), newWay(b)
+	f, err := format.Compile(fields.Default(), "*%evt.type %evt.args")
+	if err != nil {
+		b.Fatal(err)
+	}
+	events := make([]scap.Event, len(raw))
+	for i := range raw {
+		if err := events[i].Decode(raw[i]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var line []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range events {
+			if ev := w.engine.Process(&events[i]); ev != nil {
+				line, _ = f.AppendText(line[:0], ev)
 			}
 		}
 	}

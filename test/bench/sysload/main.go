@@ -4,7 +4,7 @@
 // in nanoseconds of this process's CPU time: the smallest and the median of
 // many short batches, which hold on a machine that others use too.
 //
-//	sysload getppid|openclose|write1 [calls]
+//	sysload getppid|openclose|connect|write1 [calls]
 package main
 
 import (
@@ -33,6 +33,20 @@ var loads = map[string]func(n int){
 			}
 		}
 	},
+	"connect": func(n int) {
+		// UDP: the call alone, no packet and no peer's work in the figure.
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+		if err != nil {
+			fatal(err)
+		}
+		defer unix.Close(fd)
+		to := &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}}
+		for range n {
+			if err := unix.Connect(fd, to); err != nil {
+				fatal(err)
+			}
+		}
+	},
 	"write1": func(n int) {
 		fd, err := unix.Open("/dev/null", unix.O_WRONLY, 0)
 		if err != nil {
@@ -50,7 +64,7 @@ var loads = map[string]func(n int){
 
 func main() {
 	if len(os.Args) < 2 || loads[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: sysload getppid|openclose|write1 [calls]")
+		fmt.Fprintln(os.Stderr, "usage: sysload getppid|openclose|connect|write1 [calls]")
 		os.Exit(2)
 	}
 	calls := 1_000_000
