@@ -9,7 +9,8 @@ LLVM_STRIP ?= llvm-strip-19
 CASES      ?= ../shared/conformance
 # Watching the host needs root; asking for it is left to the last moment.
 SUDO       := $(if $(filter 0,$(shell id -u)),,sudo)
-VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# A tag vX.Y.Z names a release; anything else is a development version with its commit.
+VERSION    ?= $(or $(patsubst v%,%,$(shell git describe --tags --match 'v*' --dirty 2>/dev/null)),0.1.0-dev+$(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown))
 LDFLAGS    := -s -w -X github.com/tiercel/tiercel/agent.Version=$(VERSION)
 
 export CGO_ENABLED ?= 0
