@@ -112,15 +112,15 @@ func (r *run) applySelection() (done bool, err error) {
 	return false, r.opening.start()
 }
 
-// logDegraded names the calls that arrive without their parameters, or not at
-// all, and why.
+// logDegraded names what the driver does not report in full, with what it
+// lacks and why.
 func (r *run) logDegraded(a scap.Applied) {
 	if len(a.Degraded) == 0 {
 		return
 	}
 	var parts []string
 	for _, d := range a.Degraded {
-		parts = append(parts, fmt.Sprintf("%s (%v)", d.Syscall, d.Reason))
+		parts = append(parts, d.String())
 	}
-	r.log.Warn("The driver cannot report these calls in full: " + strings.Join(parts, ", "))
+	r.log.Warn("The driver does not report everything in full: " + strings.Join(parts, "; "))
 }

@@ -258,7 +258,7 @@ func TestLiveRefusedProgramBecomesTheGenericEvent(t *testing.T) {
 		if part != "x_PPME_SYSCALL_OPENAT_2_X" {
 			sc, nr = scap.SCExecve, unix.SYS_EXECVE
 		}
-		if len(a.Degraded) != 1 || a.Degraded[0].Syscall != sc || a.Degraded[0].Reason == nil {
+		if len(a.Degraded) != 1 || a.Degraded[0].Syscall != sc || a.Degraded[0].Lack != scap.LackParams || a.Degraded[0].Reason == nil {
 			t.Fatalf("%s: degraded is %v, want %v", part, a.Degraded, sc)
 		}
 		if err := d.Start(); err != nil {
@@ -266,6 +266,28 @@ func TestLiveRefusedProgramBecomesTheGenericEvent(t *testing.T) {
 		}
 		tid, _ := call(uintptr(nr), 8, 8, 8)
 		check(t, await(t, d, scap.EvGenericX, byTID(tid)), params{"ID": int(sc), "nativeID": nr})
+	}
+}
+
+func TestLiveDegradedTellsWhatIsLacking(t *testing.T) {
+	needLive(t)
+	for part, want := range map[string]scap.Lack{
+		"x_PPME_SYSCALL_OPENAT_2_X":  scap.LackParams,
+		"e_PPME_SYSCALL_OPENAT_2_E":  scap.LackEnterParams,
+		tailPrograms[tailTruth].name: scap.LackNameCheck,
+	} {
+		d, err := Open(Options{without: []string{part}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := scap.NewSyscallSet(scap.SCOpenat, scap.SCGetuid)
+		a, err := d.SetInterestingSyscalls(scap.Selection{Exit: set, Enter: set})
+		if err := errors.Join(err, d.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if len(a.Degraded) != 1 || a.Degraded[0].Syscall != scap.SCOpenat || a.Degraded[0].Lack != want {
+			t.Errorf("without %s: degraded is %v, want %v", part, a.Degraded, want)
+		}
 	}
 }
 

@@ -152,7 +152,7 @@ func TestLiveRefusedTracepointIsDegraded(t *testing.T) {
 	}
 	defer func() { d.Close(); delete(unread, d) }()
 	a := choosing(t, d, scap.SCPageFaultUser, scap.SCGetuid)
-	if len(a.Degraded) != 1 || a.Degraded[0].Syscall != scap.SCPageFaultUser || a.Degraded[0].Reason == nil {
+	if len(a.Degraded) != 1 || a.Degraded[0].Syscall != scap.SCPageFaultUser || a.Degraded[0].Lack != scap.LackEvent || a.Degraded[0].Reason == nil {
 		t.Fatalf("degraded is %v", a.Degraded)
 	}
 	if err := d.Start(); err != nil {

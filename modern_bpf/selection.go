@@ -72,7 +72,7 @@ var (
 	namingCalls = scap.NewSyscallSet(scap.SCOpen, scap.SCOpenat, scap.SCOpenat2, scap.SCCreat, scap.SCConnect)
 )
 
-var errNoTracepoint = errors.New("this tracepoint is not reported by modern_bpf")
+var errNoTracepoint = errors.New("modern_bpf does not have this tracepoint")
 
 // choose works out planes and events. ia32 maps 32-bit numbers to native ones;
 // nil where the architecture has none.
@@ -89,7 +89,7 @@ func choose(want scap.SyscallSet, arch scap.Arch, ia32 []int16, childSide bool) 
 			if tp := tracepoints[sc]; tp != 0 {
 				s.plane.TP |= tp
 			} else {
-				degraded = append(degraded, scap.Degraded{Syscall: sc, Reason: errNoTracepoint})
+				degraded = append(degraded, scap.Degraded{Syscall: sc, Lack: scap.LackEvent, Reason: errNoTracepoint})
 			}
 			continue
 		}
@@ -138,7 +138,7 @@ func (s *selection) chooseEnter(want scap.SyscallSet, arch scap.Arch, ia32 []int
 
 // SetInterestingSyscalls implements scap.Driver. Programs for calls that are
 // new are loaded and in place before the switch; those that the kernel refuses
-// make their call arrive as the generic event, and are told in Degraded.
+// are told in Degraded, with what their call then lacks.
 // Programs stay loaded when their call is no longer wanted.
 func (d *Driver) SetInterestingSyscalls(sel scap.Selection) (scap.Applied, error) {
 	d.mu.Lock()
@@ -240,7 +240,7 @@ func (p *programs) prepareFor(s *selection) ([]scap.Degraded, error) {
 		}
 		o := optionalHooks[hook(h)-firstOptionalHook]
 		s.plane.TP &^= o.tp
-		degraded = append(degraded, scap.Degraded{Syscall: o.sc, Reason: err})
+		degraded = append(degraded, scap.Degraded{Syscall: o.sc, Lack: scap.LackEvent, Reason: err})
 	}
 	for i, t := range s.events {
 		if err := p.enable(t, s.calls[i]); err != nil {
@@ -251,15 +251,17 @@ func (p *programs) prepareFor(s *selection) ([]scap.Degraded, error) {
 	}
 	if s.names() {
 		if err := p.enableTruth(); err != nil {
-			for sc := range namingCalls.All() {
-				degraded = append(degraded, scap.Degraded{Syscall: sc, Reason: fmt.Errorf("its name is not checked: %w", err)})
+			for _, sc := range slices.Concat(s.calls...) {
+				if namingCalls.Has(sc) {
+					degraded = append(degraded, scap.Degraded{Syscall: sc, Lack: scap.LackNameCheck, Reason: err})
+				}
 			}
 		}
 	}
 	for _, t := range s.enter {
 		if err := p.enableEnter(t); err != nil {
 			for _, sc := range t.Info().Syscalls {
-				degraded = append(degraded, scap.Degraded{Syscall: sc, Reason: err})
+				degraded = append(degraded, scap.Degraded{Syscall: sc, Lack: scap.LackEnterParams, Reason: err})
 			}
 		}
 	}

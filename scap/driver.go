@@ -2,7 +2,10 @@
 
 package scap
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Source is whatever hands out events: a driver, a capture, a plugin, a fake.
 //
@@ -40,8 +43,8 @@ type Driver interface {
 	Name() string
 	// SetInterestingSyscalls replaces what is collected. It may be called at
 	// any time from one goroutine, while another one reads. When it fails the
-	// former selection stays in force. The Degraded calls arrive without
-	// their own parameters because the kernel refused their program.
+	// former selection stays in force. Degraded tells what the kernel
+	// refused.
 	SetInterestingSyscalls(Selection) (Applied, error)
 	// Start lets events flow, Stop holds them; both may be repeated.
 	Start() error
@@ -56,10 +59,41 @@ type Applied struct {
 	Degraded []Degraded
 }
 
-// Degraded is a call that arrives as the generic event, and why.
+// Degraded is a call or tracepoint that is not reported in full: what it
+// lacks, and why.
 type Degraded struct {
 	Syscall SC
+	Lack    Lack
 	Reason  error
+}
+
+// String is a sentence without an end, such as "close arrives without its
+// parameters (permission denied)".
+func (d Degraded) String() string {
+	return fmt.Sprintf("%s %s (%v)", d.Syscall, d.Lack, d.Reason)
+}
+
+// Lack is what is missing of a call that is not reported in full.
+type Lack uint8
+
+// What can be missing.
+const (
+	LackParams      Lack = iota // it arrives as the generic event
+	LackEnterParams             // its enter event is the generic one
+	LackEvent                   // it does not arrive
+	LackNameCheck               // its name is not held against what the kernel made of it
+)
+
+func (l Lack) String() string {
+	switch l {
+	case LackEnterParams:
+		return "has an enter event without parameters"
+	case LackEvent:
+		return "is not reported"
+	case LackNameCheck:
+		return "is reported, but its name is not checked"
+	}
+	return "arrives without its parameters"
 }
 
 // Counters count events at one place. Seen = Delivered + all kinds of drops.

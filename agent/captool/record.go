@@ -98,7 +98,7 @@ func (r *recording) begin() error {
 		return fmt.Errorf("select system calls: %w", err)
 	}
 	for _, d := range applied.Degraded {
-		fmt.Fprintf(r.sys.Stderr, "%s cannot be recorded in full: %v\n", d.Syscall, d.Reason)
+		fmt.Fprintf(r.sys.Stderr, "Not recorded in full: %v\n", d)
 	}
 	if err := r.drv.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", r.drv.Name(), err)

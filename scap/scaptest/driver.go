@@ -27,7 +27,7 @@ type Driver struct {
 	FailSelection error
 	// Degrade is what SetInterestingSyscalls reports for the calls that it
 	// selects.
-	Degrade map[scap.SC]error
+	Degrade map[scap.SC]scap.Degraded
 
 	mu         sync.Mutex
 	script     []step
@@ -222,8 +222,9 @@ func (d *Driver) SetInterestingSyscalls(s scap.Selection) (scap.Applied, error) 
 	d.selection = s
 	var applied scap.Applied
 	for sc := range s.Exit.All() {
-		if reason, ok := d.Degrade[sc]; ok {
-			applied.Degraded = append(applied.Degraded, scap.Degraded{Syscall: sc, Reason: reason})
+		if g, ok := d.Degrade[sc]; ok {
+			g.Syscall = sc
+			applied.Degraded = append(applied.Degraded, g)
 		}
 	}
 	return applied, nil

@@ -211,9 +211,9 @@ func TestAFailedSelectionLeavesTheFormerOne(t *testing.T) {
 
 func TestTheDriverReportsDegradedCalls(t *testing.T) {
 	d := new(Driver)
-	d.Degrade = map[scap.SC]error{scap.SCClose: errors.New("verifier")}
+	d.Degrade = map[scap.SC]scap.Degraded{scap.SCClose: {Lack: scap.LackEvent, Reason: errors.New("verifier")}}
 	a, _ := d.SetInterestingSyscalls(scap.Selection{Exit: scap.NewSyscallSet(scap.SCClose, scap.SCOpen)})
-	if len(a.Degraded) != 1 || a.Degraded[0].Syscall != scap.SCClose {
+	if len(a.Degraded) != 1 || a.Degraded[0].Syscall != scap.SCClose || a.Degraded[0].Lack != scap.LackEvent {
 		t.Errorf("%+v", a)
 	}
 }

@@ -67,7 +67,7 @@ func TestLiveEventsCarryTheirCallsArguments(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, g := range applied.Degraded {
-		t.Errorf("%s comes as the generic event: %v", g.Syscall, g.Reason)
+		t.Error(g)
 	}
 	if err := d.Start(); err != nil {
 		t.Fatal(err)
