@@ -49,8 +49,8 @@ func (d *dropReporter) last(now time.Time, s *scap.Stats) {
 		since = fmt.Sprintf("in the last %.1f s", now.Sub(d.at).Seconds())
 	}
 	if drops > 0 {
-		d.log.Warn(fmt.Sprintf("Lost %d of %d system call events %s (%s)%s; %d lost in all",
-			drops, s.Seen-d.reported.Seen, since, d.causes(s), d.classes(s), s.Drops()))
+		d.log.Warn(fmt.Sprintf("Lost %d of %d system call events %s (%s)%s; %d lost in all%s",
+			drops, s.Seen-d.reported.Seen, since, d.causes(s), d.classes(s), s.Drops(), d.besides(s)))
 	}
 	if truncated > 0 {
 		d.log.Warn(fmt.Sprintf("%d broken records in the rings %s were counted and not decoded", truncated, since))
@@ -76,6 +76,18 @@ func (d *dropReporter) causes(s *scap.Stats) string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// besides tells what was not lost but did not come whole, or was left out.
+func (d *dropReporter) besides(s *scap.Stats) string {
+	var b strings.Builder
+	if n := s.Faults - d.reported.Faults; n > 0 {
+		fmt.Fprintf(&b, "; %d came with unreadable memory", n)
+	}
+	if n := s.Sampled - d.reported.Sampled; n > 0 {
+		fmt.Fprintf(&b, "; %d more were left out by sampling", n)
+	}
+	return b.String()
 }
 
 func (d *dropReporter) classes(s *scap.Stats) string {

@@ -49,6 +49,32 @@ func TestLossesAreReportedByCauseAtABoundedPace(t *testing.T) {
 	}
 }
 
+func TestTheReportOfALossTellsWhatElseIsMissing(t *testing.T) {
+	var b bytes.Buffer
+	d := dropReporter{log: log.New(log.Options{Writer: &b})}
+	s := lost(100, 5, 0)
+	s.Faults, s.Sampled = 3, 40
+	d.check(time.Unix(1000, 0), s)
+	if want := "; 5 lost in all; 3 came with unreadable memory; 40 more were left out by sampling"; !strings.Contains(b.String(), want) {
+		t.Errorf("no %q in %s", want, &b)
+	}
+	b.Reset()
+	s.DropsRing++
+	d.check(time.Unix(1010, 0), s)
+	if got := b.String(); !strings.HasSuffix(strings.TrimSpace(got), "; 6 lost in all") {
+		t.Errorf("told again: %s", got)
+	}
+}
+
+func TestSummaryTellsOfUnreadableMemoryAndSampling(t *testing.T) {
+	w := newWorld(t, shadowRule)
+	w.driver.Play(execCat()).Count(func(s *scap.Stats) { s.Faults, s.Sampled = 3, 40 }).End()
+	w.run()
+	if want := "   lost: 0\n   with unreadable memory: 3\n   left out by sampling: 40\n"; !strings.Contains(w.out.String(), want) {
+		t.Errorf("no %q in %s", want, &w.out)
+	}
+}
+
 func TestBrokenRecordsAreReported(t *testing.T) {
 	var b bytes.Buffer
 	d := dropReporter{log: log.New(log.Options{Writer: &b})}

@@ -65,6 +65,12 @@ func (r *run) summary(stats *scap.Stats) string {
 	fmt.Fprintf(&b, "System call events:\n   looked at: %d\n", w.events)
 	if w.drv != nil {
 		fmt.Fprintf(&b, "   collected: %d\n   lost: %d\n", stats.Delivered, stats.Drops())
+		if stats.Faults > 0 {
+			fmt.Fprintf(&b, "   with unreadable memory: %d\n", stats.Faults)
+		}
+		if stats.Sampled > 0 {
+			fmt.Fprintf(&b, "   left out by sampling: %d\n", stats.Sampled)
+		}
 	}
 	return b.String()
 }
