@@ -281,7 +281,7 @@ func comparesNA(right filter.Node) bool {
 	return found
 }
 
-// Fields that lost their meaning when enter events did.
+// Fields that lost their meaning when calls were no longer reported twice.
 var deprecatedNames = []string{
 	"evt.dir", "evt.latency", "evt.latency.s", "evt.latency.ns", "evt.latency.human", "evt.wait_latency",
 }
@@ -289,10 +289,10 @@ var deprecatedNames = []string{
 // deprecation says why a field should not be used any more.
 func deprecation(name string) string {
 	if name == "evt.dir" {
-		return "there are no enter events any more: 'evt.dir = <' always holds, 'evt.dir = >' never does; " +
-			"leave the check out"
+		return "calls are reported when they return; 'evt.dir = >' asks for their beginning too, which costs time; " +
+			"'evt.dir = <' is of use only beside such rules"
 	}
-	return "the field has no value, as there are no enter events any more"
+	return "how long a call takes is not measured: the field never says it"
 }
 
 // deprecatedOutput warns of fields in a format that lost their meaning. A name

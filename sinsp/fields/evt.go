@@ -46,7 +46,7 @@ func eventTimeFields() []*Field {
 		boolean("evt.is_async", evtIsAsync, "Whether the event is a notice of the agent or a plugin rather than something the kernel saw."),
 		text("evt.asynctype", evtAsyncType, "Name that an asynchronous event carries, such as container."),
 		text("evt.hostname", evtHostname, "Name of the host, or what FALCO_HOSTNAME in the environment says instead."),
-		reltime("evt.latency", constNum(0), "Always 0: enter events are no longer collected.").deprecated(),
+		reltime("evt.latency", constNum(0), "Always 0: how long a call takes is not measured.").deprecated(),
 		reltime("evt.latency.s", constNum(0), "Always 0, see evt.latency.").deprecated(),
 		reltime("evt.latency.ns", constNum(0), "Always 0, see evt.latency.").padded().deprecated(),
 		count("evt.latency.quantized", constNum(0), "Always 0, see evt.latency.").hidden().deprecated(),
@@ -60,7 +60,7 @@ func eventTimeFields() []*Field {
 
 func eventKindFields() []*Field {
 	return []*Field{
-		field("evt.dir", scap.PTCharbuf, scap.PFDir, evtDir, "> when a call begins, < when it returns. Calls are reported when they return.").deprecated(),
+		field("evt.dir", scap.PTCharbuf, scap.PFDir, evtDir, "> when a call begins, < when it returns. Calls are reported when they return; when they begin only if a rule asks for it.").deprecated(),
 		text("evt.type", evtType, "Name of the event: that of the system call, or of the tracepoint."),
 		field("evt.type.is", scap.PTUint32, scap.PFNA, evtTypeIs, "1 when the event is of the type given by name or number (evt.type.is.openat), else 0.").dot().key().required().resolveWith(resolveTypeIs),
 		text("syscall.type", syscallType, "Name of the system call; other events have none."),

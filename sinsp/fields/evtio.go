@@ -32,7 +32,7 @@ func eventIOFields() []*Field {
 		boolean("evt.is_io_write", hasFlag(write), "Whether the call writes to a descriptor."),
 		text("evt.io_dir", evtIODir, "read or write, for calls that do."),
 		boolean("evt.is_wait", hasFlag(scap.EFWaits), "Whether the call may sleep until something happens: poll, select, nanosleep and the like."),
-		reltime("evt.wait_latency", constNum(0), "Always 0: enter events are no longer collected.").deprecated(),
+		reltime("evt.wait_latency", constNum(0), "Always 0: how long a call takes is not measured.").deprecated(),
 		boolean("evt.is_syslog", evtIsSyslog, "Whether the call writes to the system log's socket."),
 	}
 }
