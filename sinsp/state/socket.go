@@ -21,7 +21,10 @@ const (
 	familyNetlink = 16
 )
 
-// socketType returns the kind of descriptor for an address family.
+// socketType returns the kind of descriptor for an address family. Sockets of
+// other families, such as packet and vsock, are unknown when they are made, as
+// in the reference; the scan of /proc, for which captures have no unknown
+// kind, has them as unsupported.
 func socketType(family uint64) FDType {
 	switch family {
 	case uint64(scap.FamilyUnix):
