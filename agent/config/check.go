@@ -48,7 +48,7 @@ func (e *fileError) Error() string {
 // check validates what was decoded. Errors name the place of the value.
 func (c *Config) check() error {
 	for _, f := range []func() error{
-		c.checkEngine, c.checkNames, c.checkOutputs, c.checkDrops, c.checkRest,
+		c.checkEngine, c.checkNames, c.checkOutputs, c.checkDrops, c.checkOurs, c.checkRest,
 	} {
 		if err := f(); err != nil {
 			return err

@@ -8,6 +8,8 @@ import "fmt"
 // defaults: Load and Defaults fill them from the table of keys.
 type Config struct {
 	WatchConfigFiles bool
+	WatchIntervalMS  uint32 // of polling, where there is no inotify
+	WatchDebounceMS  uint32
 	RulesFiles       []string
 	RulesFileOld     []string // the old spelling rules_file, merged into RulesFiles
 	Rules            []RuleSwitch
@@ -40,6 +42,10 @@ type Config struct {
 	File            FileOutput
 	Program         ProgramOutput
 	HTTP            HTTPOutput
+	Unix            UnixOutput
+	Journald        JournaldOutput
+	Spool           Spool
+	Duplicates      Duplicates
 	Webserver       Webserver
 
 	LogStderr        bool
@@ -51,6 +57,8 @@ type Config struct {
 	TimeoutsMax      uint32
 	Drops            Drops
 	Metrics          Metrics
+	Containers       Containers
+	State            State
 	ThreadTableSize  uint32
 	ThreadPurgeS     uint32
 	ThreadTimeoutS   uint32
@@ -82,6 +90,13 @@ type Engine struct {
 	ModernFailed    bool
 	ModernIterators bool // disable_iterators
 	CaptureFile     string
+
+	// Of the modern probe alone.
+	SamplingRatio  uint32 // 1 (off), 2, 4, ... 128
+	DynamicSnaplen bool
+	FullCapture    [2]uint16 // ports, first and last; none while the last is 0
+	StatsdPort     uint32
+	fullCapture    string // as written: port or first-last
 }
 
 // BaseSyscalls is the user's say in the selection.
@@ -90,6 +105,9 @@ type BaseSyscalls struct {
 	Repair    bool
 	All       bool
 	StateSet  string // "" or current, or falco-0.35
+	// NegationWins keeps a call that is named with ! out for good: repair does
+	// not bring it back.
+	NegationWins bool
 }
 
 // Capture is capture on alert.
@@ -99,6 +117,7 @@ type Capture struct {
 	Mode       string
 	DurationMS uint32
 	MaxMB      uint64
+	PastMS     uint32 // of what came before the alert
 }
 
 // Plugin is one entry of plugins.
@@ -148,6 +167,31 @@ type HTTPOutput struct {
 	MaxTimeouts                                        uint32
 }
 
+// UnixOutput writes alerts to a socket of the host.
+type UnixOutput struct {
+	Enabled bool
+	Path    string
+	Kind    string // stream or datagram
+}
+
+// JournaldOutput sends alerts to the journal of systemd.
+type JournaldOutput struct {
+	Enabled bool
+	Socket  string
+}
+
+// Spool keeps alerts on disk that a network output cannot take yet.
+type Spool struct {
+	Dir   string // "": none
+	MaxMB uint64
+}
+
+// Duplicates suppresses alerts that say again what was said.
+type Duplicates struct {
+	WindowMS uint32 // 0: off
+	MaxKeys  uint32
+}
+
 // Webserver serves health, versions and metrics.
 type Webserver struct {
 	Enabled, Prometheus, SSL bool
@@ -167,10 +211,37 @@ type Drops struct {
 // Metrics configures the metrics snapshots.
 type Metrics struct {
 	Enabled, OutputRule                        bool
-	Interval, OutputFile                       string
+	Interval, OutputFile, Namespace            string
 	Rules, Resources, State, Kernel, KernelCPU bool
 	BPFStats, Plugins, KernelIter, Jemalloc    bool
 	MemoryMB, Empty                            bool
+}
+
+// Containers configures the built-in container support. Its engines come from
+// the init_config of the plugin named container, as in the reference.
+type Containers struct {
+	WaitMS      uint32 // that an alert waits for the data of a new container
+	LabelMaxLen uint32
+	WithSize    bool
+	Hooks       []string // create, start; nil: both
+	// Engines are those that the configuration mentions, in its order; one
+	// that it does not mention is on with its usual sockets.
+	Engines []ContainerEngine
+}
+
+// ContainerEngine is one entry of init_config.engines.
+type ContainerEngine struct {
+	Name    string // docker, podman, containerd, cri, lxc, libvirt_lxc, bpm, static
+	Enabled bool
+	Sockets []string // nil: the usual ones
+	// Of static: what every process is said to run in.
+	ID, Container, Image string
+}
+
+// State bounds the model of the host.
+type State struct {
+	MaxFDs           uint32 // of one process
+	LookupsPerSecond uint32 // questions to /proc after the first scan
 }
 
 // FileReport is the outcome of the schema check of one file.

@@ -46,6 +46,10 @@ func (c *Config) decode() error {
 			}
 			text, isText := dst.(*string)
 			switch {
+			case k.Ours && n != nil:
+				if err := c.setOurs(k, dst, n); err != nil {
+					return err
+				}
 			case isText && n != nil && n.written:
 				*text = "null" // this is what a null is as a text
 			case n == nil || n.Kind != Scalar || !setScalar(dst, n.Text) || tooWide(dst, k):
@@ -296,33 +300,6 @@ func (a *AppendOutput) decodeFields(n *Node) error {
 			}
 		}
 		a.ExtraFields = append(a.ExtraFields, f)
-	}
-	return nil
-}
-
-func decodePlugins(c *Config, n *Node) error {
-	for _, item := range n.entries() {
-		p := Plugin{
-			Name: item.text("name"), LibraryPath: item.text("library_path"),
-			InitConfig: item.text("init_config"), OpenParams: strings.TrimSpace(item.text("open_params")),
-		}
-		why := ""
-		switch {
-		case p.Name == "":
-			why = "an entry lacks 'name'"
-		case p.LibraryPath == "":
-			why = fmt.Sprintf("plugin %q lacks 'library_path'", p.Name)
-		}
-		var err error
-		if why == "" {
-			p.LibraryPath, err = pluginPath(p.LibraryPath)
-		} else {
-			err = errors.New(why)
-		}
-		if err != nil {
-			return &fileError{c.MainFile, true, fmt.Sprintf("could not load plugins config: %v (%s)", err, item.Origin)}
-		}
-		c.Plugins = append(c.Plugins, p)
 	}
 	return nil
 }
