@@ -23,6 +23,13 @@ const (
 	CapturePrint  Command = "capture print"
 	CaptureInfo   Command = "capture info"
 	DriverDoctor  Command = "driver doctor"
+
+	RulesCheck       Command = "rules check"
+	RulesTest        Command = "rules test"
+	RulesProfile     Command = "rules profile"
+	RulesExplainPlan Command = "rules explain-plan"
+	SyscallsExplain  Command = "syscalls explain"
+	SyscallsDiff     Command = "syscalls diff"
 )
 
 // Capture is what the capture commands were asked for.
@@ -57,8 +64,10 @@ type Capture struct {
 // commands are the words that begin a command. The agent itself ignores
 // positional arguments, so only the very first word can be one of them.
 var commands = map[string]func(*Options) *cobra.Command{
-	"capture": captureCommand,
-	"driver":  driverCommand,
+	"capture":  captureCommand,
+	"driver":   driverCommand,
+	"rules":    rulesCommand,
+	"syscalls": syscallsCommand,
 }
 
 // leaf makes a command that does something.
@@ -94,8 +103,11 @@ func branch(o *Options, name, short string, leaves ...*cobra.Command) *cobra.Com
 }
 
 // positional takes what stands beside the flags: a file, and for some commands
-// the words of a filter.
+// the words of a filter; or files.
 func (o *Options) positional(args []string) error {
+	if o.Command.isWork() {
+		return o.workFiles(args)
+	}
 	filter := o.Command == CaptureRecord || o.Command == CapturePrint
 	switch {
 	case o.Command == DriverDoctor:

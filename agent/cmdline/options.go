@@ -21,6 +21,7 @@ import (
 type Options struct {
 	Command  Command
 	Capture  Capture // of the capture commands
+	Work     Work    // of the commands about rules and system calls
 	JSON     bool    // of driver doctor
 	HelpText string  // what Help prints for a command
 
@@ -93,6 +94,8 @@ func Parse(args []string) (*Options, error) {
 		return o, o.finish(cmd.Flags())
 	case o.Help:
 		return o, nil
+	case o.Command.isWork():
+		return o, o.finishWork()
 	}
 	return o, o.finishCapture()
 }
