@@ -70,7 +70,8 @@ type Config struct {
 	Reports  []FileReport // schema check of each file, in order of reading
 	Warnings []string
 
-	tree *Node
+	tree                         *Node
+	watchedFiles, watchedFolders []string
 }
 
 // RuleSwitch turns rules on or off by name pattern and by tag.
@@ -249,6 +250,7 @@ type FileReport struct {
 	Path   string
 	Status string // ok or failed
 	Reason string // of failed
+	SHA256 string // of the file's content, hexadecimal
 }
 
 // Text returns the value at a key path of the merged tree as text; ok is

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,16 +44,19 @@ func (s *Source) Find() (string, error) {
 		}
 		return s.File, f.Close()
 	}
-	search := s.Search
-	if search == nil {
-		search = SearchPath
-	}
-	for _, path := range search {
+	for _, path := range s.search() {
 		if _, err := os.Stat(path); err == nil {
 			return path, nil
 		}
 	}
 	return "", nil
+}
+
+func (s *Source) search() []string {
+	if s.Search == nil {
+		return SearchPath
+	}
+	return s.Search
 }
 
 type missingFile struct{ path string }
@@ -71,6 +75,11 @@ func Load(s Source) (*Config, error) {
 		s.Env = os.LookupEnv
 	}
 	c := &Config{MainFile: file}
+	if file == "" {
+		for _, path := range s.search() {
+			c.watchFile(path)
+		}
+	}
 	if err := c.readMain(&s); err != nil {
 		return nil, err
 	}
@@ -112,6 +121,7 @@ func (c *Config) readMain(s *Source) error {
 
 // readFile reads one file and reports its schema check.
 func (c *Config) readFile(path string, env func(string) (string, bool)) (*Node, error) {
+	c.watchFile(path)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -126,7 +136,7 @@ func (c *Config) readFile(path string, env func(string) (string, bool)) (*Node, 
 	if tree.Kind != Map {
 		return nil, fmt.Errorf("%s: a configuration is a map of keys, this is %s", tree.Origin, tree.Kind)
 	}
-	report := FileReport{Path: path, Status: "ok", Reason: Check(tree)}
+	report := FileReport{Path: path, Status: "ok", Reason: Check(tree), SHA256: fmt.Sprintf("%x", sha256.Sum256(text))}
 	if report.Reason != "" {
 		report.Status = "failed"
 	}
@@ -176,7 +186,7 @@ func (c *Config) apply(options []option, configFiles bool) error {
 		if err := c.tree.Assign(o.key, o.value.Clone()); err != nil {
 			return err
 		}
-		if w := unknownKey(o.key); w != "" {
+		if w := unknownKey(o.key); w != "" && !configFiles {
 			c.Warnings = append(c.Warnings, w)
 		}
 	}
@@ -199,9 +209,14 @@ func (c *Config) include(s *Source) error {
 		if c.MainFile != "" && samePath(path, c.MainFile) {
 			return messagef("Config error: 'config_files' directive tried to recursively include main config file: %s.", c.MainFile)
 		}
-		files, err := expandPath(path)
+		files, folder, err := expandPath(path)
 		if err != nil {
 			return fmt.Errorf("config_files: %w (%s)", err, item.Origin)
+		}
+		if folder {
+			c.watchFolder(path)
+		} else {
+			c.watchFile(path)
 		}
 		for _, f := range files {
 			if err := c.includeFile(f, strategy, s); err != nil {
@@ -253,19 +268,18 @@ func merge(to, from *Node, strategy string) error {
 
 // expandPath returns the files that a path stands for: itself, or the regular
 // files of a folder in byte order; none when it does not exist.
-func expandPath(path string) ([]string, error) {
+func expandPath(path string) (files []string, folder bool, err error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil || !info.IsDir() {
-		return []string{path}, nil // reading it reports what is wrong
+		return []string{path}, false, nil // reading it reports what is wrong
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return nil, err
+		return nil, true, err
 	}
-	var files []string
 	for _, e := range entries {
 		full := filepath.Join(path, e.Name())
 		if info, err := os.Stat(full); err == nil && info.Mode().IsRegular() {
@@ -273,5 +287,5 @@ func expandPath(path string) ([]string, error) {
 		}
 	}
 	sort.Strings(files)
-	return files, nil
+	return files, true, nil
 }
