@@ -50,7 +50,7 @@ func (e *Engine) forget() {
 	e.cache = [cacheSize]*Thread{}
 	e.exited = [exitedSize]exitedThread{}
 	e.hand, e.gone, e.closed = 0, nil, nil
-	e.stats.Threads, e.stats.FDs = 0, 0
+	e.counters.Threads, e.counters.FDs = 0, 0
 	e.hostAccounts = *newAccounts()
 	clear(e.accounts)
 	e.addrsTS = 0
@@ -79,6 +79,7 @@ func (e *Engine) addCaptured(c *capture.Thread, s *scanned) {
 	}
 	if t.Flags&FlagFiles == 0 || t.IsMain() {
 		t.fds = e.newTable()
+		t.fds.sure = e.lost
 		for i := range c.FDs {
 			f := c.FDs[i].FD
 			f.Listen = f.L4 == procfs.L4TCP && FDType(f.Type) != FDIPv4 && FDType(f.Type) != FDIPv6
@@ -94,7 +95,7 @@ func (e *Engine) addCaptured(c *capture.Thread, s *scanned) {
 		return
 	}
 	if t.IsMain() || t.group != nil && t.group.cwd == "" {
-		t.setCWD(e.string(c.CWD))
+		t.setCWD(e.string(c.CWD), e.lost)
 	}
 }
 

@@ -109,7 +109,7 @@ func TestAnotherCaptureReplacesTheHost(t *testing.T) {
 	ev := h.play(scap.EvReadX, 77, p{"res": 0, "fd": 3})
 	equal(t, "number of the event", ev.Num, num+1)
 	equal(t, "descriptor of a former process", ev.FD, nil)
-	s := h.e.Stats()
+	s := h.e.Counters()
 	equal(t, "threads", s.Threads, 2)
 	equal(t, "descriptors", s.FDs, 0)
 }

@@ -4,6 +4,7 @@ package state
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/scap/capture"
@@ -34,11 +35,23 @@ type Options struct {
 	// Engine.SetLocalAddrs.
 	LocalAddrs func() []netip.Addr
 
-	MaxThreads int // 0 = 262144; beyond it the longest idle ones go, or new ones are refused
-	MaxFDs     int // in a table; 0 = 4096
+	// Self is the agent's own process, which is never forgotten, nor counted
+	// out; 0 = none.
+	Self int64
+
+	MaxThreads   int // 0 = DefaultMaxThreads; beyond it the longest idle ones go, or new ones are refused
+	MaxFDs       int // of a process; 0 = DefaultMaxFDs
+	MaxFDsTotal  int // of all processes; 0 = DefaultMaxFDsTotal
+	MaxTextBytes int // of arguments and environments of all threads; 0 = DefaultMaxTextBytes
 	// LookupsPerSecond limits the questions to /proc after the first scan, in
-	// seconds of event time; 0 = 50. Four seconds' worth may come at once.
+	// seconds of event time; 0 = DefaultLookupsPerSecond. Four seconds' worth
+	// may come at once. Half of them are kept for threads that are unknown; the
+	// rest may be used to read processes again after a loss.
 	LookupsPerSecond int
+	// A thread without events for IdleAfter is forgotten when it does not exist
+	// any more; 0 = DefaultIdleAfter. Each thread is looked at once every
+	// SweepEvery; 0 = DefaultSweepEvery.
+	IdleAfter, SweepEvery time.Duration
 
 	BootTime uint64 // ns since the epoch; 0 = not known
 	Hostname string
@@ -49,7 +62,11 @@ type Options struct {
 const (
 	DefaultMaxThreads       = 262144
 	DefaultMaxFDs           = 4096
+	DefaultMaxFDsTotal      = 1 << 20   // about 200 MB
+	DefaultMaxTextBytes     = 256 << 20 // bytes
 	DefaultLookupsPerSecond = 50
+	DefaultIdleAfter        = 300 * time.Second
+	DefaultSweepEvery       = 300 * time.Second
 )
 
 const cacheSize = 1024 // threads found without the map; a power of two
@@ -57,11 +74,13 @@ const cacheSize = 1024 // threads found without the map; a power of two
 // Engine keeps the model. One goroutine owns it and everything that it hands
 // out.
 type Engine struct {
-	opts  Options
-	stats Stats
-	ev    Event
-	enter scap.Event // the decoded enter event of the current one
-	now   uint64     // time of the current event
+	opts       Options
+	counters   Counters
+	lost       lossCount // events lost; see lossCount
+	lostBefore lossCount // the same before the last loss
+	ev         Event
+	enter      scap.Event // the decoded enter event of the current one
+	now        uint64     // time of the current event
 	// The times of the first and the last event that counts; see counts.
 	first, counted uint64
 
@@ -108,8 +127,20 @@ func New(o Options) *Engine {
 	if o.MaxFDs <= 0 {
 		o.MaxFDs = DefaultMaxFDs
 	}
+	if o.MaxFDsTotal <= 0 {
+		o.MaxFDsTotal = DefaultMaxFDsTotal
+	}
+	if o.MaxTextBytes <= 0 {
+		o.MaxTextBytes = DefaultMaxTextBytes
+	}
 	if o.LookupsPerSecond <= 0 {
 		o.LookupsPerSecond = DefaultLookupsPerSecond
+	}
+	if o.IdleAfter <= 0 {
+		o.IdleAfter = DefaultIdleAfter
+	}
+	if o.SweepEvery <= 0 {
+		o.SweepEvery = DefaultSweepEvery
 	}
 	e := &Engine{
 		opts:         o,
@@ -122,8 +153,9 @@ func New(o Options) *Engine {
 		lists:        newInterner[stringList](internLists),
 		cgroupSets:   newInterner[*cgroupSet](internCgroups),
 		hostAccounts: *newAccounts(),
-		accounts:     make(map[string]*accounts),
-		addrs:        make(map[netip.Addr]struct{}),
+		lost:         noLoss, lostBefore: noLoss,
+		accounts: make(map[string]*accounts),
+		addrs:    make(map[netip.Addr]struct{}),
 	}
 	e.ev.Engine = e
 	e.ev.FDNum = -1
@@ -169,16 +201,6 @@ func (e *Engine) Process(in *scap.Event) *Event {
 	return ev
 }
 
-// Lost tells the engine that events were dropped. Which threads they were of is
-// not known, so that all become uncertain. It is for the moment when a counter
-// of drops grows, not for every event.
-func (e *Engine) Lost() {
-	e.stats.Losses++
-	for _, t := range e.all {
-		t.uncertain = true
-	}
-}
-
 // begin resets ev for the event in.
 func (e *Engine) begin(ev *Event, in *scap.Event) {
 	ts := in.Timestamp()
@@ -193,11 +215,11 @@ func (e *Engine) begin(ev *Event, in *scap.Event) {
 			e.first = ts
 		}
 	}
-	e.stats.Events++
+	e.counters.Events++
 	ev.Num++
 	ev.Event = in
 	ev.Thread, ev.FD, ev.Enter = nil, nil, nil
-	ev.FDNum, ev.ErrNo = -1, 0
+	ev.FDNum, ev.ErrNo, ev.LostBefore = -1, 0, 0
 	ev.OldName, ev.hadFD = "", false
 	ev.Arena = ev.Arena[:0]
 }
@@ -242,7 +264,7 @@ func (e *Engine) attachThread(ev *Event, k *kind) {
 		return
 	}
 	t := e.Thread(tid)
-	if k.thread == lookupThread && (t == nil || (t.uncertain && !t.Valid() && e.now >= t.retryTS)) {
+	if k.thread == lookupThread && (t == nil || (!t.Valid() && e.now >= t.retryTS)) {
 		t = e.resolve(tid, t)
 	}
 	if t == nil {
@@ -250,6 +272,10 @@ func (e *Engine) attachThread(ev *Event, k *kind) {
 	}
 	t.Flags |= FlagActive
 	t.accessTS = e.now
+	if t.seen != e.lost {
+		ev.LostBefore = uint64(e.lost - t.seen)
+		t.seen = e.lost
+	}
 	ev.Thread = t
 }
 
@@ -261,7 +287,7 @@ func (e *Engine) attachEnter(ev *Event, k *kind) {
 			return
 		}
 		if len(t.enter) > 0 {
-			e.stats.EnterDropped++
+			e.counters.EnterDropped++
 			t.enter = t.enter[:0]
 		}
 		if raw := ev.Raw(); k.remember && len(raw) <= maxEnterSize {
@@ -269,7 +295,7 @@ func (e *Engine) attachEnter(ev *Event, k *kind) {
 				t.enter = nil
 			}
 			t.enter = append(t.enter, raw...)
-			e.stats.EnterStored++
+			e.counters.EnterStored++
 		}
 		return
 	}
@@ -281,10 +307,10 @@ func (e *Engine) attachEnter(ev *Event, k *kind) {
 	t.enter = t.enter[:0]
 	if err == nil && isEnterOf(e.enter.Type(), ev.Type()) {
 		ev.Enter = &e.enter
-		e.stats.EnterUsed++
+		e.counters.EnterUsed++
 		return
 	}
-	e.stats.EnterDropped++
+	e.counters.EnterDropped++
 }
 
 // isEnterOf reports whether the two are halves of one call. A successful

@@ -11,8 +11,8 @@ type Event struct {
 	*scap.Event
 	Engine *Engine // whose tables the pointers belong to
 	Num    uint64  // from 1, within the run
-	// Thread is the thread that made the event; nil when there is none. A
-	// thread that is not known well has Uncertain set.
+	// Thread is the thread that made the event; nil when there is none. What
+	// is not certain of it, its Doubt says.
 	Thread *Thread
 	// FD is the descriptor that the event works on or creates, after the event
 	// was applied; nil when there is none or it is not known. A closed
@@ -23,6 +23,9 @@ type Event struct {
 	OldName string
 	Enter   *scap.Event // the remembered enter event of this exit event, or nil
 	ErrNo   int64       // -result of a failed exit event, else 0
+	// LostBefore is how many events of the whole host were lost since the
+	// former event of Thread; 0 when none is known to be.
+	LostBefore uint64
 	// FirstTS is the time of the first event of the run, PrevTS of the event
 	// before this one, its own for the first; ns since the epoch. Events that
 	// are there for the model only do not count.

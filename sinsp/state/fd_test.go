@@ -127,7 +127,7 @@ func TestProcessesThatShareDescriptors(t *testing.T) {
 	h.play(scap.EvUnshareX, 300, p{"res": 0, "flags": FlagFiles})
 	h.open(300, 6, "/own", OpenRead)
 	h.fd(100, 6, "-")
-	equal(t, "descriptors counted", h.e.Stats().FDs, countFDs(h.e))
+	equal(t, "descriptors counted", h.e.Counters().FDs, countFDs(h.e))
 }
 
 func TestExecClosesWhatIsMarked(t *testing.T) {
@@ -284,8 +284,8 @@ func TestFullTableForgetsTheOldest(t *testing.T) {
 	}
 	equal(t, "descriptors", h.thread(100).FDs().Len(), 4)
 	h.fd(100, 9, "/f")
-	equal(t, "evicted", h.e.Stats().FDsEvicted, 6)
-	equal(t, "counted", h.e.Stats().FDs, countFDs(h.e))
+	equal(t, "evicted", h.e.Counters().FDsEvicted, 6)
+	equal(t, "counted", h.e.Counters().FDs, countFDs(h.e))
 }
 
 func TestUnlikelyNumbers(t *testing.T) {

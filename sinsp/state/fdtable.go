@@ -7,8 +7,9 @@ package state
 // costs the same whatever is open.
 type FDTable struct {
 	slots *fdSlots
-	gen   uint64 // entries of this generation belong to this table alone
-	refs  int    // threads that use the table
+	gen   uint64    // entries of this generation belong to this table alone
+	refs  int       // threads that use the table
+	sure  lossCount // Engine.lost when it was complete last
 }
 
 // fdSlots is the content of one or several tables.
@@ -148,14 +149,18 @@ func (e *Engine) newTable() *FDTable {
 // from now on neither may change the common entries in place.
 func (e *Engine) forkTable(t *FDTable) *FDTable {
 	c := e.newTable()
-	if t == nil || t.slots == nil {
+	if t == nil {
+		return c
+	}
+	c.sure = t.sure
+	if t.slots == nil {
 		return c
 	}
 	e.gen++
 	t.gen = e.gen
 	t.slots.refs++
 	c.slots = t.slots
-	e.stats.FDs += uint64(c.slots.n)
+	e.counters.FDs += uint64(c.slots.n)
 	return c
 }
 
@@ -168,7 +173,7 @@ func (e *Engine) releaseTable(t *FDTable) {
 		return
 	}
 	if s := t.slots; s != nil {
-		e.stats.FDs -= uint64(s.n)
+		e.counters.FDs -= uint64(s.n)
 		s.refs--
 		t.slots = nil
 	}
@@ -220,8 +225,8 @@ func (e *Engine) addFD(t *FDTable, f *FD) *FD {
 		e.retire(t, old)
 		return f
 	}
-	e.stats.FDs++
-	e.stats.FDsAdded++
+	e.counters.FDs++
+	e.counters.FDsAdded++
 	if s.n > e.opts.MaxFDs {
 		// The table is full of entries whose close was lost, or the process
 		// has that many: newer ones matter more.
@@ -229,8 +234,8 @@ func (e *Engine) addFD(t *FDTable, f *FD) *FD {
 		if v := s.victim(); v != nil {
 			s.set(v.Num, nil)
 			e.retire(t, v)
-			e.stats.FDs--
-			e.stats.FDsEvicted++
+			e.counters.FDs--
+			e.counters.FDsEvicted++
 		}
 		s.set(f.Num, f)
 	}
@@ -247,8 +252,8 @@ func (e *Engine) removeFD(t *FDTable, n int64) {
 		return
 	}
 	old := t.writable().set(n, nil)
-	e.stats.FDs--
-	e.stats.FDsRemoved++
+	e.counters.FDs--
+	e.counters.FDsRemoved++
 	e.retire(t, old)
 }
 

@@ -93,8 +93,8 @@ func randomEvent(r *rand.Rand, ts uint64) *scap.Event {
 // checkTables checks what must always hold.
 func checkTables(t *testing.T, e *Engine) {
 	t.Helper()
-	if len(e.threads) != len(e.all) || uint64(len(e.all)) != e.stats.Threads || len(e.all) > e.opts.MaxThreads {
-		t.Fatalf("%d threads by id, %d in the list, %d counted", len(e.threads), len(e.all), e.stats.Threads)
+	if len(e.threads) != len(e.all) || uint64(len(e.all)) != e.counters.Threads || len(e.all) > e.opts.MaxThreads {
+		t.Fatalf("%d threads by id, %d in the list, %d counted", len(e.threads), len(e.all), e.counters.Threads)
 	}
 	children := map[*Thread]int{}
 	users := map[*FDTable]int{}
@@ -147,8 +147,8 @@ func checkTables(t *testing.T, e *Engine) {
 			t.Fatalf("a content has %d tables, counts %d", len(tables), s.refs)
 		}
 	}
-	if n := countFDs(e); n != e.stats.FDs {
-		t.Fatalf("%d descriptors, %d counted", n, e.stats.FDs)
+	if n := countFDs(e); n != e.counters.FDs {
+		t.Fatalf("%d descriptors, %d counted", n, e.counters.FDs)
 	}
 	checkGroups(t, e)
 }

@@ -40,6 +40,8 @@ func newHostWith(t testing.TB, o Options) *host {
 // boot makes init and a shell (100), whose directory is /root.
 func (h *host) boot() {
 	h.exec(1, "/sbin/init", p{"pid": 1, "ptid": 0})
+	h.e.Thread(1).fds.sure = h.e.lost // as if /proc had told
+	h.e.Thread(1).setCWD("/", h.e.lost)
 	h.clone(1, 100, 0)
 	h.exec(100, "/bin/sh", p{"pid": 100, "ptid": 1})
 	h.play(scap.EvChdirX, 100, p{"res": 0, "path": "/root"})

@@ -217,19 +217,21 @@ func onRlimit(e *Engine, ev *Event) {
 	}
 }
 
-// setCWD sets the directory of t's process; path is absolute.
-func (t *Thread) setCWD(path string) {
+// setCWD sets the directory of t's process; path is absolute. It is certain as
+// of the given count of losses.
+func (t *Thread) setCWD(path string, sure lossCount) {
 	if t.group == nil || path == "" {
 		return
 	}
 	if path[len(path)-1] != '/' {
 		path += "/"
 	}
-	t.group.cwd = path
+	t.group.cwd, t.group.cwdSure = path, sure
 }
 
-// changeCWD joins path to the directory of t's process.
-func (e *Engine) changeCWD(t *Thread, path []byte) {
+// changeCWD joins path to the directory of t's process. An absolute path is as
+// certain as what it was taken from.
+func (e *Engine) changeCWD(t *Thread, path []byte, sure lossCount) {
 	if len(path) == 0 || t.group == nil || (path[0] != '/' && t.group.cwd == "") {
 		return
 	}
@@ -238,12 +240,15 @@ func (e *Engine) changeCWD(t *Thread, path []byte) {
 		e.enc = append(e.enc, '/')
 	}
 	t.group.cwd = e.text(e.enc)
+	if path[0] == '/' {
+		t.group.cwdSure = sure
+	}
 }
 
 // onChdir takes chdir and getcwd.
 func onChdir(e *Engine, ev *Event) {
 	if ev.Thread != nil {
-		e.changeCWD(ev.Thread, ev.text(pPath))
+		e.changeCWD(ev.Thread, ev.text(pPath), e.lost)
 	}
 }
 
@@ -251,7 +256,7 @@ func onFchdir(e *Engine, ev *Event) {
 	if ev.Thread == nil || ev.FD == nil || len(ev.FD.Name) == 0 || ev.FD.Name[0] != '/' {
 		return
 	}
-	e.changeCWD(ev.Thread, []byte(ev.FD.Name))
+	e.changeCWD(ev.Thread, []byte(ev.FD.Name), ev.Thread.fds.sure)
 }
 
 func onChroot(e *Engine, ev *Event) {

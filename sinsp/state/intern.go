@@ -14,6 +14,8 @@ type interner[V any] struct {
 	young, old map[string]V
 	bytes      int // of keys in young
 	limit      int // bytes of keys in a generation
+	oldBytes   int
+	turns      uint64 // generations forgotten
 }
 
 func newInterner[V any](limit int) interner[V] {
@@ -35,10 +37,17 @@ func (in *interner[V]) get(b []byte, make func(key string) V) V {
 	return v
 }
 
+// size returns about how many bytes the interner itself holds.
+func (in *interner[V]) size() int { return in.bytes + in.oldBytes }
+
 const entryOverhead = 64 // what a map entry costs beside its key, roughly
 
 func (in *interner[V]) keep(key string, v V) {
 	if in.bytes += len(key) + entryOverhead; in.bytes > in.limit {
+		in.oldBytes = in.bytes - len(key) - entryOverhead
+		if in.old != nil {
+			in.turns++
+		}
 		in.old, in.young = in.young, make(map[string]V)
 		in.bytes = len(key) + entryOverhead
 	}

@@ -41,24 +41,24 @@ func (e *Engine) resolve(tid int64, old *Thread) *Thread {
 		old.retryTS = e.now + retryAfter
 		return old
 	}
-	t := newThread(tid)
+	t := e.newThread(tid)
 	t.Comm, t.Exe, t.Cmdline, t.ExeLine = Unknown, Unknown, Unknown, Unknown
-	t.uncertain = true
 	t.retryTS = e.now + retryAfter
-	e.stats.Placeholders++
+	t.seen = e.lostBefore
+	e.counters.Placeholders++
 	return e.insert(t)
 }
 
 // lookup asks /proc for a thread and its process, within the limit.
 func (e *Engine) lookup(tid int64) *Thread {
 	if !e.allowed() {
-		e.stats.LookupsDenied++
+		e.counters.LookupsDenied++
 		return nil
 	}
-	e.stats.Lookups++
+	e.counters.Lookups++
 	p, err := e.opts.Proc.Lookup(tid)
 	if err != nil || p == nil {
-		e.stats.LookupsFailed++
+		e.counters.LookupsFailed++
 		return nil
 	}
 	if main := e.Thread(p.PID); main != nil && main.sameStart(p) {
@@ -70,11 +70,10 @@ func (e *Engine) lookup(tid int64) *Thread {
 	}
 	t := e.Thread(tid)
 	if t == nil {
-		e.stats.LookupsFailed++
+		e.counters.LookupsFailed++
 		return nil
 	}
-	// Its events so far were lost.
-	t.uncertain = true
+	t.seen = e.lostBefore // its events so far were lost
 	if t.parent == nil && t.PTID > 0 {
 		e.adopt(t, e.Thread(t.PTID))
 	}
@@ -163,13 +162,16 @@ func (e *Engine) addProcess(p *procfs.Process, s *scanned) {
 		return
 	}
 	main.fds = e.newTable()
+	if !p.FDsCut {
+		main.fds.sure = e.lost
+	}
 	for i := range p.FDs {
 		e.addProcFD(main.fds, &p.FDs[i], p.NetNS, s)
 	}
 	if e.insert(main) == nil {
 		return
 	}
-	main.setCWD(e.string(p.CWD))
+	main.setCWD(e.string(p.CWD), e.lost)
 	e.addThreads(p, main)
 }
 
@@ -202,7 +204,8 @@ func (t *Thread) sameStart(p *procfs.Process) bool {
 // procThread makes a thread of what /proc says. main is the main thread whose
 // texts it shares, nil for the main thread itself.
 func (e *Engine) procThread(p *procfs.Process, pt *procfs.Thread, main *Thread) *Thread {
-	t := newThread(pt.TID)
+	t := e.newThread(pt.TID)
+	t.sure = e.lost
 	t.PID, t.PTID = p.PID, max(pt.PTID, 0)
 	t.SID, t.PGID, t.VPGID = pt.VSID, pt.PGID, pt.VPGID
 	t.VTID, t.VPID = pt.VTID, pt.VPID

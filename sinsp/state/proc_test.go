@@ -68,7 +68,7 @@ func TestLookupOfUnknownThread(t *testing.T) {
 
 	ev := h.open(501, 4, "f", OpenRead)
 	equal(t, "command", ev.Thread.Cmdline, "late -x y")
-	equal(t, "uncertain", ev.Thread.Uncertain(), true)
+	equal(t, "uncertain", ev.Thread.Uncertain(), false)
 	equal(t, "name from its directory", ev.FD.Name, "/srv/f")
 	h.fd(500, 1, "/var/log/x")
 	h.parent(501, 100)
@@ -80,12 +80,12 @@ func TestLookupOfUnknownThread(t *testing.T) {
 func TestLookupsAreLimited(t *testing.T) {
 	fake := &fakeProc{}
 	h := newHostWith(t, Options{Proc: fake, LookupsPerSecond: 5})
-	before := h.e.Stats()
+	before := h.e.Counters()
 	for tid := range int64(100) {
 		h.ts -= 1e6 // no time passes
 		h.open(1000+tid, 3, "/x", OpenRead)
 	}
-	s := h.e.Stats()
+	s := h.e.Counters()
 	if n := s.Lookups - before.Lookups; n > 5*lookupBurst {
 		t.Fatalf("%d questions in no time, want at most %d", n, 5*lookupBurst)
 	}
@@ -122,12 +122,12 @@ func TestThreadTableIsBounded(t *testing.T) {
 		h.clone(100, 200+i, 0)
 	}
 	equal(t, "threads", h.e.NumThreads(), 10)
-	equal(t, "refused", h.e.Stats().ThreadsRefused, 42)
+	equal(t, "refused", h.e.Counters().ThreadsRefused, 42)
 	ev := h.play(scap.EvReadX, 249, p{"res": 0, "fd": 0})
 	if ev.Thread != nil {
 		t.Fatal("a refused thread is there")
 	}
-	equal(t, "descriptors counted", h.e.Stats().FDs, countFDs(h.e))
+	equal(t, "descriptors counted", h.e.Counters().FDs, countFDs(h.e))
 }
 
 func TestFullTableGivesUpWhatIsUnknown(t *testing.T) {
@@ -138,7 +138,7 @@ func TestFullTableGivesUpWhatIsUnknown(t *testing.T) {
 	equal(t, "threads", h.e.NumThreads(), 10)
 	h.clone(100, 200, 0)
 	h.parent(200, 100)
-	if h.e.Stats().ThreadsEvicted == 0 {
+	if h.e.Counters().ThreadsEvicted == 0 {
 		t.Fatal("evictions are not counted")
 	}
 }
@@ -154,7 +154,7 @@ func TestSweepForgetsLostExits(t *testing.T) {
 	}
 	h.absent(200)
 	h.thread(300)
-	equal(t, "evicted", h.e.Stats().ThreadsEvicted, 1)
+	equal(t, "evicted", h.e.Counters().ThreadsEvicted, 1)
 }
 
 func TestPrimeWhileEventsWait(t *testing.T) {
@@ -172,14 +172,4 @@ func TestPrimeWhileEventsWait(t *testing.T) {
 	e.Process(scaptest.Named(scap.EvExecveV19X, h.ts+1, 500, p{"res": 0, "exe": "/bin/new", "comm": "new", "pid": 500, "ptid": 1}))
 	equal(t, "threads", e.NumThreads(), 2)
 	h.parent(500, 1)
-}
-
-func TestLossMakesEverythingUncertain(t *testing.T) {
-	h := newHost(t)
-	h.clone(100, 200, 0)
-	equal(t, "before", h.thread(200).Uncertain(), false)
-	h.e.Lost()
-	equal(t, "after", h.thread(200).Uncertain(), true)
-	h.clone(100, 300, 0)
-	equal(t, "of a later process", h.thread(300).Uncertain(), false)
 }

@@ -41,7 +41,7 @@ func (e *Engine) cloneCaller(ev *Event, tid int64) {
 		old.Flags &^= FlagInverted
 		return
 	}
-	t := newThread(tid)
+	t := e.newThread(tid)
 	t.Flags |= flags
 	t.VTID, t.VPID = tid, tid
 	if flags&FlagThread != 0 {
@@ -117,7 +117,7 @@ func (e *Engine) cloneChild(ev *Event) {
 	if pid != tid {
 		flags |= FlagThread | FlagFiles
 	}
-	t := newThread(tid)
+	t := e.newThread(tid)
 	t.Flags |= flags | FlagInverted
 	t.VTID, t.VPID = idOr(ev, pVTID, tid), idOr(ev, pVPID, pid)
 	t.PidnsInitStartTS = e.opts.BootTime
@@ -163,6 +163,7 @@ func (e *Engine) takeClone(ev *Event, t, like *Thread, caller int64) {
 	t.PID, t.PTID = t.TID, caller
 	if like != nil {
 		t.takeImage(like)
+		t.sure = like.sure
 		t.Root, t.LoginUID, t.TTY = like.Root, like.LoginUID, like.TTY
 		t.SID, t.VPGID, t.PGID = like.SID, like.VPGID, like.PGID
 		t.CapInheritable, t.CapPermitted, t.CapEffective = like.CapInheritable, like.CapPermitted, like.CapEffective
@@ -171,8 +172,6 @@ func (e *Engine) takeClone(ev *Event, t, like *Thread, caller int64) {
 			t.PID, t.PTID = like.PID, like.PTID
 			t.LastExecTS = like.LastExecTS
 		}
-	} else {
-		t.uncertain = true
 	}
 	if t.Flags&FlagThread != 0 {
 		t.Flags |= FlagFiles
@@ -193,15 +192,15 @@ func (e *Engine) insertClone(t, like *Thread) *Thread {
 			t.fds = e.forkTable(like.fds)
 		}
 	}
-	cwd := ""
+	cwd, sure := "", neverSure
 	if like != nil && like.group != nil {
-		cwd = like.group.cwd
+		cwd, sure = like.group.cwd, like.group.cwdSure
 	}
 	if e.insert(t) == nil {
 		return nil
 	}
 	if t.group != nil && t.group.cwd == "" {
-		t.group.cwd = cwd
+		t.group.cwd, t.group.cwdSure = cwd, sure
 	}
 	return t
 }
@@ -336,10 +335,9 @@ func onExec(e *Engine, ev *Event) {
 	t.LastExecTS = e.now
 	t.ExePath = e.execPath(ev, t)
 	e.takeExeFile(ev, t)
-	if t.uncertain {
-		if cwd := ev.text(pCWD); len(cwd) > 0 {
-			t.setCWD(e.text(cwd))
-		}
+	t.sure = e.lost
+	if cwd := ev.text(pCWD); len(cwd) > 0 && t.Doubt()&DoubtCWD != 0 {
+		t.setCWD(e.text(cwd), e.lost)
 	}
 	t.Flags = t.Flags&(FlagPipeSrc|FlagPipeDst|FlagMainThread|FlagInverted|FlagChildInPidns) | FlagActive | FlagNameChanged
 	e.ownTable(t)
@@ -365,7 +363,7 @@ func (e *Engine) execThread(ev *Event) *Thread {
 	}
 	// Its creation was lost. It is a child of ptid, most likely with its
 	// descriptors and directory.
-	n := newThread(tid)
+	n := e.newThread(tid)
 	n.CloneTS = e.now
 	var like *Thread
 	if ok && ptid > 0 {
@@ -380,8 +378,13 @@ func (e *Engine) execThread(ev *Event) *Thread {
 	if n.VTID == NoID && n.VPID == NoID && (like == nil || !like.InPidns()) {
 		n.VTID, n.VPID = tid, pid // older versions of the event do not tell
 	}
-	n.uncertain = true
 	ev.Thread = e.insertClone(n, like)
+	if ev.Thread != nil {
+		n.fds.sure = neverSure
+		if n.group != nil {
+			n.group.cwdSure = neverSure
+		}
+	}
 	return ev.Thread
 }
 

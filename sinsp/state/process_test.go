@@ -431,7 +431,7 @@ func TestDirectories(t *testing.T) {
 	equal(t, "after getcwd", s.CWD(), "/real/")
 	h.play(scap.EvChrootX, 100, p{"res": 0, "path": "jail"})
 	equal(t, "after chroot", s.Root, "/real/jail")
-	equal(t, "of an unknown process", newThread(7).CWD(), "./")
+	equal(t, "of an unknown process", newHost(t).e.newThread(7).CWD(), "./")
 }
 
 func TestRememberedEnterEvents(t *testing.T) {
@@ -462,7 +462,7 @@ func TestRememberedEnterEvents(t *testing.T) {
 		h.play(scap.EvReadX, 100, p{"res": 1, "fd": 0})
 		ev := exit(h)
 		equal(t, "name", ev.FD.Name, "/tmp/changed")
-		equal(t, "counted", h.e.Stats().EnterDropped, 1)
+		equal(t, "counted", h.e.Counters().EnterDropped, 1)
 	})
 	t.Run("another thread in between does not", func(t *testing.T) {
 		h := newHost(t)

@@ -47,10 +47,10 @@ func (e *Engine) receiveFD(t *Thread, n int64) {
 		return
 	}
 	if !e.allowed() {
-		e.stats.LookupsDenied++
+		e.counters.LookupsDenied++
 		return
 	}
-	e.stats.FDLookups++
+	e.counters.FDLookups++
 	if p, err := e.opts.Proc.LookupFD(t.PID, n); err == nil && p.Num == n {
 		e.addProcFD(t.fds, &p, 0, nil)
 	}

@@ -111,7 +111,7 @@ func TestForksLeaveNothingBehind(t *testing.T) {
 	for i := range int64(50) {
 		h.open(100, 10+i, fmt.Sprintf("/open/%d", i), OpenRead)
 	}
-	threads, fds := h.e.NumThreads(), h.e.Stats().FDs
+	threads, fds := h.e.NumThreads(), h.e.Counters().FDs
 	s := processes()
 	ids := make([][]byte, len(s))
 	for i, ev := range s {
@@ -146,7 +146,7 @@ func TestForksLeaveNothingBehind(t *testing.T) {
 	}
 	equal(t, "threads", h.e.NumThreads(), threads)
 	equal(t, "groups", len(h.e.groups), threads)
-	equal(t, "descriptors", h.e.Stats().FDs, fds)
+	equal(t, "descriptors", h.e.Counters().FDs, fds)
 	equal(t, "children of the shell", h.thread(100).NumChildren(), 0)
 }
 

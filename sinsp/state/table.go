@@ -69,8 +69,9 @@ func (e *Engine) leader(t *Thread, id int64, byID bool, get func(*Thread) int64)
 }
 
 // newThread returns a thread of which nothing but the id is known.
-func newThread(tid int64) *Thread {
+func (e *Engine) newThread(tid int64) *Thread {
 	return &Thread{
+		engine: e, seen: e.lost,
 		TID: tid, PID: NoID, PTID: NoID, SID: NoID, VPGID: NoID, PGID: NoID, VTID: NoID, VPID: NoID,
 		UID: NoUID, GID: NoUID, LoginUID: NoUID, FDLimit: -1,
 		Flags: FlagNameChanged, ContainerType: ContainerHost, lastFD: -1, slot: -1,
@@ -84,7 +85,7 @@ func (e *Engine) insert(t *Thread) *Thread {
 		e.dropStale(old)
 	}
 	if len(e.threads) >= e.opts.MaxThreads && !e.makeRoom() {
-		e.stats.ThreadsRefused++
+		e.counters.ThreadsRefused++
 		e.releaseTable(t.fds)
 		t.fds = nil
 		return nil
@@ -94,8 +95,8 @@ func (e *Engine) insert(t *Thread) *Thread {
 	e.all = append(e.all, t)
 	e.threads[t.TID] = t
 	e.cache[uint64(t.TID)%cacheSize] = t
-	e.stats.ThreadsAdded++
-	e.stats.Threads++
+	e.counters.ThreadsAdded++
+	e.counters.Threads++
 	e.link(t)
 	return t
 }
@@ -190,7 +191,7 @@ func (e *Engine) adopt(t, p *Thread) {
 	steps := 0
 	for a := p.Main(); a != nil; a = a.Parent() {
 		if steps++; a.group == t.group || steps > maxAncestors {
-			e.stats.ParentLoops++
+			e.counters.ParentLoops++
 			return
 		}
 	}
@@ -323,8 +324,8 @@ func (e *Engine) drop(t *Thread) {
 	if e.gone == t {
 		e.gone = nil
 	}
-	e.stats.Threads--
-	e.stats.ThreadsRemoved++
+	e.counters.Threads--
+	e.counters.ThreadsRemoved++
 }
 
 // leave takes t out of its group; the last one ends the group.
@@ -388,9 +389,9 @@ func (e *Engine) evictIdle(t *Thread) bool {
 }
 
 func (e *Engine) evict(t *Thread) {
-	before := e.stats.ThreadsRemoved
+	before := e.counters.ThreadsRemoved
 	e.remove(t, 0)
-	e.stats.ThreadsEvicted += e.stats.ThreadsRemoved - before
+	e.counters.ThreadsEvicted += e.counters.ThreadsRemoved - before
 }
 
 // makeRoom forgets something of less use than a new thread: one of which

@@ -54,6 +54,12 @@ type Thread struct {
 	VMSize, VMRSS      uint32 // kB
 	VMSwap             uint32 // kB
 	PfMajor, PfMinor   uint64
+	// CPU time by the switches of its processor, in ns: of the last slice, and
+	// of all that were seen. 0 without events of switches.
+	ExecTime, TotExecTime uint64
+	// CPU time in percent of one processor, in its own code and in the kernel,
+	// between the last two procinfo events. 0 without such events.
+	CPUUser, CPUSystem float64
 
 	// The same texts joined by blanks, made when the thread is created or
 	// executes something, so that reading them per event costs nothing.
@@ -75,9 +81,11 @@ type Thread struct {
 	nchildren int
 	lastFD    int64
 	accessTS  uint64
-	retryTS   uint64 // when /proc may be asked again for an uncertain thread
-	enter     []byte // remembered enter event
-	uncertain bool
+	retryTS   uint64    // when /proc may be asked again for an uncertain thread
+	enter     []byte    // remembered enter event
+	sure      lossCount // Engine.lost when it was certain last who it is
+	seen      lossCount // the same at its former event
+	engine    *Engine
 }
 
 // Group is a thread group (a process).
@@ -87,9 +95,10 @@ type Group struct {
 	Alive  int     // threads that have not exited
 	Reaper bool    // takes orphans (init of a pid namespace, or by prctl)
 
-	cwd   string // with a trailing slash; empty when it is not known
-	first *Thread
-	count int
+	cwd     string // with a trailing slash; empty when it is not known
+	first   *Thread
+	count   int
+	cwdSure lossCount
 }
 
 // IsMain reports whether t is the main thread of its process.
@@ -105,10 +114,6 @@ func (t *Thread) Valid() bool { return t.TID >= 0 && t.PID >= 0 && t.PTID >= 0 }
 
 // Dead reports whether t has exited.
 func (t *Thread) Dead() bool { return t.Flags&FlagClosed != 0 }
-
-// Uncertain reports whether events of t may have been lost, or nothing could be
-// learnt of it: what is known of it may be old or missing.
-func (t *Thread) Uncertain() bool { return t.uncertain }
 
 // Group returns t's process, or nil when it is not known.
 func (t *Thread) Group() *Group { return t.group }
