@@ -20,14 +20,37 @@ const (
 )
 
 // Matcher tells which of the enabled rules on system calls an event matches.
-// One goroutine owns it; only Matches may be called from others.
+// One goroutine owns it; only Rules, Matches and Costs may be called from
+// others. A Matcher shares nothing that changes with others, so a new one can
+// be compiled while an old one is in use.
 type Matcher struct {
 	prog  *program.Program
 	run   *program.Run
 	rules []*Rule // by id of the program
 	hits  []*Rule // of the last event, reused
-	count []atomic.Uint64
+	costs []counters
 	first bool
+}
+
+// counters are what a rule has done and cost. The owner adds to base what the
+// Matcher before this one had counted.
+type counters struct {
+	matches, evaluations, nanoseconds atomic.Uint64
+
+	base Cost
+}
+
+// Cost is what a rule has done since the agent began.
+type Cost struct {
+	Rule    *Rule
+	Matches uint64
+	// Evaluations is how often its condition was looked at: the events for
+	// which the index could not tell at once that it does not hold.
+	Evaluations uint64
+	// Nanoseconds is the time that took, estimated: about one event in a
+	// thousand is timed. A part that rules share is charged to the first of
+	// them that asks for it.
+	Nanoseconds uint64
 }
 
 // Compile makes one program of all rules on system calls that are enabled
@@ -47,7 +70,7 @@ func (rs *Ruleset) Compile(mode Mode) (*Matcher, error) {
 	m.prog = b.Build()
 	m.run = m.prog.NewRun()
 	m.hits = make([]*Rule, 0, len(m.rules))
-	m.count = make([]atomic.Uint64, len(m.rules))
+	m.costs = make([]counters, len(m.rules))
 	return m, nil
 }
 
@@ -56,8 +79,11 @@ func (rs *Ruleset) Compile(mode Mode) (*Matcher, error) {
 func (m *Matcher) Match(ev *state.Event) []*Rule {
 	m.hits = m.hits[:0]
 	for _, id := range m.prog.Match(ev, m.run, m.first) {
-		m.count[id].Add(1)
+		m.costs[id].matches.Add(1)
 		m.hits = append(m.hits, m.rules[id])
+	}
+	if m.run.Sampled() {
+		m.Publish()
 	}
 	return m.hits
 }
@@ -69,8 +95,44 @@ func (m *Matcher) Rules() []*Rule { return m.rules }
 // matched.
 func (m *Matcher) Matches(yield func(*Rule, uint64) bool) {
 	for i, r := range m.rules {
-		if !yield(r, m.count[i].Load()) {
+		if !yield(r, m.costs[i].base.Matches+m.costs[i].matches.Load()) {
 			return
 		}
+	}
+}
+
+// Costs calls yield with what every rule that takes part has cost, in the
+// order of definition. Matches are up to date; the rest is as of the last
+// Publish, which Match calls about every thousand events.
+func (m *Matcher) Costs(yield func(Cost) bool) {
+	for i, r := range m.rules {
+		c := &m.costs[i]
+		cost := Cost{r, c.base.Matches + c.matches.Load(), c.base.Evaluations + c.evaluations.Load(),
+			c.base.Nanoseconds + c.nanoseconds.Load()}
+		if !yield(cost) {
+			return
+		}
+	}
+}
+
+// Publish brings Costs up to date. Its owner calls it when it has a moment,
+// such as between batches of events when they are few.
+func (m *Matcher) Publish() {
+	m.run.Costs(func(id int32, evaluations, nanoseconds uint64) {
+		m.costs[id].evaluations.Store(evaluations)
+		m.costs[id].nanoseconds.Store(nanoseconds)
+	})
+}
+
+// Adopt takes over what the rules of the same names have cost in old, which is
+// not used any more after that. To be called before the first Match.
+func (m *Matcher) Adopt(old *Matcher) {
+	old.Publish()
+	byName := make(map[string]Cost, len(old.rules))
+	for c := range old.Costs {
+		byName[c.Rule.Name] = c
+	}
+	for i, r := range m.rules {
+		m.costs[i].base = byName[r.Name]
 	}
 }

@@ -175,6 +175,43 @@ func TestMatchCountsEveryMatch(t *testing.T) {
 	}
 }
 
+func TestCostsCountEvaluationsAndTime(t *testing.T) {
+	h := newHost()
+	m := matcher(t, load(t, matchRules, Options{}), MatchAll)
+	ev := h.open(100, 3, "/etc/passwd", state.OpenRead)
+	const events = 20_000
+	for range events {
+		m.Match(ev)
+	}
+	m.Publish()
+	got := map[string]Cost{}
+	for c := range m.Costs {
+		got[c.Rule.Name] = c
+	}
+	if c := got["Read below etc"]; c.Matches != events || c.Evaluations != events || c.Nanoseconds == 0 {
+		t.Errorf("a rule that always matches: %+v", c)
+	}
+	if c := got["Shell below server"]; c.Matches != 0 || c.Evaluations != 0 || c.Nanoseconds != 0 {
+		t.Errorf("a rule on other events: %+v", c)
+	}
+}
+
+func TestCostsSurviveAReload(t *testing.T) {
+	h := newHost()
+	old := matcher(t, load(t, matchRules, Options{}), MatchAll)
+	m := matcher(t, load(t, matchRules, Options{}), MatchAll)
+	ev := h.open(100, 3, "/etc/passwd", state.OpenRead)
+	old.Match(ev)
+	m.Adopt(old)
+	m.Match(ev)
+	m.Publish()
+	for c := range m.Costs {
+		if c.Rule.Name == "Read below etc" && (c.Matches != 2 || c.Evaluations != 2) {
+			t.Errorf("after the reload: %+v", c)
+		}
+	}
+}
+
 func TestMatchAllocatesNothing(t *testing.T) {
 	h := newHost()
 	m := matcher(t, load(t, matchRules, Options{}), MatchAll)

@@ -41,6 +41,7 @@ type Run struct {
 	cand    []uint64 // conditions worth evaluating
 	hit     []uint64 // conditions that a value finds
 	out     []int32
+	cost    costs
 }
 
 // NewRun returns a Run for p.
@@ -54,6 +55,7 @@ func (p *Program) NewRun() *Run {
 		cand:    make([]uint64, p.index.words),
 		hit:     make([]uint64, p.index.words),
 		out:     make([]int32, 0, len(p.roots)),
+		cost:    newCosts(len(p.roots)),
 	}
 }
 
@@ -74,9 +76,15 @@ func (r *Run) begin(ev *state.Event) {
 func (p *Program) Match(ev *state.Event, r *Run, first bool) []int32 {
 	r.begin(ev)
 	r.out = r.out[:0]
+	timed := r.cost.sample()
 	if p.index.candidates(r) {
+		if timed {
+			r.cost.start()
+		}
 		p.index.each(r, func(id int32) bool {
-			if r.eval(p.roots[id]) {
+			yes := r.eval(p.roots[id])
+			r.cost.count(id, timed)
+			if yes {
 				r.out = append(r.out, id)
 				return !first
 			}
