@@ -65,6 +65,8 @@ func (f *Field) padded() *Field { f.Format = scap.PF10PaddedDec; return f }
 func (f *Field) hidden() *Field     { f.Hidden = true; return f }
 func (f *Field) deprecated() *Field { f.Deprecated = true; return f }
 func (f *Field) list() *Field       { f.List = true; return f }
+func (f *Field) runtime() *Field    { f.Runtime = true; return f }
+func (f *Field) own() *Field        { f.Own = true; return f }
 
 func (f *Field) noRHS() *Field { f.NoRHS = true; return f }
 

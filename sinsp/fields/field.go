@@ -52,6 +52,12 @@ type Field struct {
 	Deprecated  bool
 	NoTransform bool // transformers are refused
 	NoRHS       bool // not allowed in val()
+	Own         bool // of this agent: other tools of the language lack it
+
+	// Runtime marks what only the container's runtime knows. In a container
+	// such a field has no value until the runtime has answered, which may be
+	// after the event; see format.Format.AppendLate.
+	Runtime bool
 
 	// Extract fills out and reports whether the field has a value for the
 	// event. It does not allocate, and may reuse out's slices.

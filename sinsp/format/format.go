@@ -57,6 +57,7 @@ type Format struct {
 	keepMissing bool
 	base64      bool
 	v           fields.Value
+	late        lateEvent
 }
 
 // part is literal text, a field, or a transformer with the fields inside it.

@@ -21,6 +21,9 @@ type Object struct {
 	base64  bool
 	v       fields.Value
 	text    []byte
+
+	slots []slot // see AppendLate
+	late  lateEvent
 }
 
 // member is a field, a format (rendered to a string), or the event's time.
@@ -78,6 +81,7 @@ func (o *Object) Keys() []string {
 }
 
 func (o *Object) set(m member) {
+	o.slots = nil
 	i, found := slices.BinarySearchFunc(o.members, m.key, func(m member, key string) int { return cmp.Compare(m.key, key) })
 	if found {
 		o.members[i] = m
@@ -102,10 +106,8 @@ func (o *Object) appendMember(dst []byte, m *member, ev *state.Event) []byte {
 	dst = AppendString(dst, m.key)
 	dst = append(dst, ':')
 	switch {
-	case m.ref != nil && m.ref.Extract(ev, &o.v):
-		return o.appendValue(dst, m.ref)
 	case m.ref != nil:
-		return append(dst, "null"...)
+		return o.appendField(dst, m.ref, ev)
 	case m.format != nil:
 		text, ok := m.format.AppendText(o.text[:0], ev)
 		o.text = text
@@ -115,6 +117,13 @@ func (o *Object) appendMember(dst []byte, m *member, ev *state.Event) []byte {
 		return AppendString(dst, scap.View(text))
 	}
 	return strconv.AppendUint(dst, ev.Timestamp(), 10)
+}
+
+func (o *Object) appendField(dst []byte, ref *fields.Ref, ev *state.Event) []byte {
+	if !ref.Extract(ev, &o.v) {
+		return append(dst, "null"...)
+	}
+	return o.appendValue(dst, ref)
 }
 
 func (o *Object) appendValue(dst []byte, ref *fields.Ref) []byte {
