@@ -221,7 +221,11 @@ type Metrics struct {
 // Containers configures the built-in container support. Its engines come from
 // the init_config of the plugin named container, as in the reference.
 type Containers struct {
-	WaitMS      uint32 // that an alert waits for the data of a new container
+	WaitMS      uint32 // that an alert waits for the data of a new container; 0: never
+	MaxWaiting  uint32 // alerts that wait at once
+	Max         uint32 // containers remembered
+	TimeoutMS   uint32 // of a question to a runtime
+	Queue       uint32 // questions that wait
 	LabelMaxLen uint32
 	WithSize    bool
 	Hooks       []string // create, start; nil: both
@@ -242,6 +246,8 @@ type ContainerEngine struct {
 // State bounds the model of the host.
 type State struct {
 	MaxFDs           uint32 // of one process
+	MaxFDsTotal      uint32
+	MaxTextMB        uint32
 	LookupsPerSecond uint32 // questions to /proc after the first scan
 }
 

@@ -32,6 +32,9 @@ func Expand(s string, env func(string) (string, bool)) string {
 				return s
 			}
 			value, _ := env(rest[2:end])
+			if len(s)+len(value) > maxScalar {
+				return s
+			}
 			s = s[:i] + value + rest[end+1:]
 			pos = i
 		default:

@@ -107,7 +107,7 @@ func Load(s Source) (*Config, error) {
 
 func (c *Config) readMain(s *Source) error {
 	if c.MainFile == "" {
-		tree, err := parse([]byte(Builtin), "built-in defaults", s.Env)
+		tree, _, err := parse([]byte(Builtin), "built-in defaults", s.Env)
 		c.tree = tree
 		return err
 	}
@@ -126,10 +126,11 @@ func (c *Config) readFile(path string, env func(string) (string, bool)) (*Node, 
 	if err != nil {
 		return nil, err
 	}
-	tree, err := parse(text, path, env)
+	tree, twice, err := parse(text, path, env)
 	if err != nil {
 		return nil, err
 	}
+	c.Warnings = append(c.Warnings, twice...)
 	if tree.Kind == Null {
 		tree.Kind = Map
 	}
@@ -140,6 +141,7 @@ func (c *Config) readFile(path string, env func(string) (string, bool)) (*Node, 
 	if report.Reason != "" {
 		report.Status = "failed"
 	}
+	c.Warnings = append(c.Warnings, strays(tree)...)
 	c.Reports = append(c.Reports, report)
 	return tree, nil
 }
@@ -159,7 +161,7 @@ func splitOptions(overrides []string) ([]option, error) {
 		v := &Node{Kind: Scalar, Text: value, Quoted: true}
 		if strings.HasPrefix(value, "{") && strings.HasSuffix(value, "}") {
 			var err error
-			if v, err = parse([]byte(value), "", nil); err != nil {
+			if v, _, err = parse([]byte(value), "", nil); err != nil {
 				return nil, messagef("Config error at key \"%s\": the value is not an object: %v", key, err)
 			}
 		}

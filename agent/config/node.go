@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 
 	"go.yaml.in/yaml/v4"
+	"go.yaml.in/yaml/v4/plugin/loaderlimits"
 )
 
 // Kind is the shape of a Node.
@@ -53,25 +55,55 @@ type Node struct {
 	Keys    []string
 	Items   []*Node // of a list, or the values of Keys
 	Origin  Origin
+	// KeyOrigin is where the key stands that the value is of, in a file.
+	KeyOrigin Origin
 }
 
-// maxNodes bounds what aliases can blow a file up to.
-const maxNodes = 100_000
-
-var errTooBig = errors.New("the file expands to more than 100000 values (aliases?)")
+// Limits against files that are made to exhaust memory or the stack. They are
+// far above what configurations need.
+const (
+	maxFileSize = 8 << 20
+	maxScalar   = 1 << 20
+	maxDepth    = 64      // of nested collections in the text
+	maxNodes    = 100_000 // with aliases counted each time that they stand for something
+)
 
 // parse reads the first document of a YAML text, expanding ${NAME} in every
-// scalar by env (nil: no expansion). An empty text gives an empty map.
-func parse(text []byte, file string, env func(string) (string, bool)) (*Node, error) {
+// scalar by env (nil: no expansion). An empty text gives an empty map. Of
+// repeated keys the first counts, as in the reference; the warnings name them.
+func parse(text []byte, file string, env func(string) (string, bool)) (n *Node, warnings []string, err error) {
+	if len(text) > maxFileSize {
+		return nil, nil, fmt.Errorf("the file is larger than %d MiB", maxFileSize>>20)
+	}
+	// The builder counts what aliases stand for: the parser need not.
+	limits := loaderlimits.New(loaderlimits.DepthValue(maxDepth), loaderlimits.AliasNone())
+	loader, err := yaml.NewLoader(bytes.NewReader(withoutVersion(text)), yaml.WithUniqueKeys(false), yaml.WithPlugin(limits))
+	if err != nil {
+		return nil, nil, err
+	}
 	var doc yaml.Node
-	if err := yaml.Unmarshal(withoutVersion(text), &doc); err != nil {
-		return nil, err
+	if err := loader.Load(&doc); err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, syntaxError(err)
 	}
 	b := builder{file: file, env: env}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 {
-		return &Node{Kind: Map, Origin: Origin{File: file, Line: 1, Col: 1}}, nil
+		return &Node{Kind: Map, Origin: Origin{File: file, Line: 1, Col: 1}}, nil, nil
 	}
-	return b.build(doc.Content[0])
+	n, err = b.build(doc.Content[0])
+	return n, b.warnings, err
+}
+
+// syntaxError puts an error of the parser into one line with its place.
+func syntaxError(err error) error {
+	var le *yaml.LoadError
+	if !errors.As(err, &le) {
+		return err
+	}
+	msg := le.Message
+	if le.ContextMsg != "" {
+		msg += " (" + le.ContextMsg + ")"
+	}
+	return fmt.Errorf("yaml: line %d, column %d: %s", max(1, le.Mark.Line), max(1, le.Mark.Column), msg)
 }
 
 // withoutVersion makes a comment of a %YAML directive at the beginning: the
@@ -96,11 +128,13 @@ type builder struct {
 	file  string
 	env   func(string) (string, bool)
 	nodes int
+
+	warnings []string
 }
 
 func (b *builder) build(y *yaml.Node) (*Node, error) {
 	if b.nodes++; b.nodes > maxNodes {
-		return nil, errTooBig
+		return nil, fmt.Errorf("yaml: line %d: the file expands to more than %d values (aliases?)", y.Line, maxNodes)
 	}
 	n := &Node{Origin: Origin{File: b.file, Line: y.Line, Col: y.Column}}
 	switch y.Kind {
@@ -120,17 +154,13 @@ func (b *builder) build(y *yaml.Node) (*Node, error) {
 		}
 	case yaml.MappingNode:
 		n.Kind = Map
-		for i := 0; i+1 < len(y.Content); i += 2 {
-			item, err := b.build(y.Content[i+1])
-			if err != nil {
-				return nil, err
-			}
-			if n.Get(y.Content[i].Value) == nil { // the first of equal keys counts
-				n.Keys = append(n.Keys, y.Content[i].Value)
-				n.Items = append(n.Items, item)
-			}
+		if err := b.buildMap(y, n); err != nil {
+			return nil, err
 		}
 	default:
+		if len(y.Value) > maxScalar {
+			return nil, fmt.Errorf("yaml: line %d: a text is longer than %d MiB", y.Line, maxScalar>>20)
+		}
 		n.Kind = Scalar
 		n.Text = y.Value
 		n.Quoted = y.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
@@ -142,6 +172,28 @@ func (b *builder) build(y *yaml.Node) (*Node, error) {
 		}
 	}
 	return n, nil
+}
+
+func (b *builder) buildMap(y *yaml.Node, n *Node) error {
+	first := make(map[string]int, len(y.Content)/2) // line of each key
+	for i := 0; i+1 < len(y.Content); i += 2 {
+		k := y.Content[i]
+		item, err := b.build(y.Content[i+1])
+		if err != nil {
+			return err
+		}
+		item.KeyOrigin = Origin{File: b.file, Line: k.Line, Col: k.Column}
+		if line, seen := first[k.Value]; seen {
+			if len(b.warnings) < maxStray {
+				b.warnings = append(b.warnings, fmt.Sprintf("configuration key %q (%s) is there twice: the first one, on line %d, counts", k.Value, item.KeyOrigin, line))
+			}
+			continue
+		}
+		first[k.Value] = k.Line
+		n.Keys = append(n.Keys, k.Value)
+		n.Items = append(n.Items, item)
+	}
+	return nil
 }
 
 func isNullText(s string) bool {

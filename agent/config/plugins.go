@@ -148,7 +148,7 @@ func jsonText(s string) string {
 // not make sense there is an error: nothing else would tell.
 func (c *Config) decodeContainer(n *Node) error {
 	if n != nil && n.Kind == Scalar { // JSON in a text
-		tree, err := parse([]byte(n.Text), n.Origin.String(), nil)
+		tree, _, err := parse([]byte(n.Text), n.Origin.String(), nil)
 		if err != nil {
 			return badContainer(n, err.Error())
 		}
