@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package metrics makes the numbers that the agent tells about itself.
 package metrics
 
 // Name makes a metric's name of a rule's or a file's: what is no letter, digit,
