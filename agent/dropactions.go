@@ -47,6 +47,14 @@ func newDropActions(conf config.Drops, log *zap.Logger, emit func(*output.Alert)
 	return &dropActions{conf: conf, log: log, emit: emit, checked: now, filled: now, tokens: conf.Burst}
 }
 
+// reconfigure puts other settings in force; what was counted stays.
+func (d *dropActions) reconfigure(conf config.Drops) {
+	if conf.Burst != d.conf.Burst {
+		d.tokens = min(d.tokens, conf.Burst)
+	}
+	d.conf = conf
+}
+
 // check looks at the counters once a second. The error ends the run.
 func (d *dropActions) check(now time.Time, s *scap.Stats) error {
 	if now.Sub(d.checked) < dropCheckEvery {

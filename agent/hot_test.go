@@ -7,10 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/tiercel/tiercel/agent/cmdline"
 	"github.com/tiercel/tiercel/agent/config"
+	"github.com/tiercel/tiercel/agent/log"
 	"github.com/tiercel/tiercel/agent/output"
 	"github.com/tiercel/tiercel/rules"
 	defaultrules "github.com/tiercel/tiercel/rules/default"
@@ -21,6 +20,23 @@ import (
 // newLoop makes an event loop with the default rules and a batch of quiet
 // events: opens that no rule minds.
 func newLoop(tb testing.TB) *watcher {
+	r := loopRun(tb)
+	if err := r.compile(); err != nil {
+		tb.Fatal(err)
+	}
+	q := output.NewQueue(io.Discard, 0, true)
+	tb.Cleanup(func() { q.Close(nil, time.Second) })
+	w := &watcher{engine: state.New(state.Options{}), matcher: r.matcher, maker: r.maker, alerts: q, log: r.log.Logger}
+	w.batch.Events = []scap.Event{*execCat(), *openFile(100, "/usr/lib/libc.so.6"), *openFile(100, "/etc/ld.so.cache")}
+	if err := w.handle(); err != nil {
+		tb.Fatal(err)
+	}
+	w.batch.Events = w.batch.Events[1:]
+	return w
+}
+
+// loopRun is a run with the default configuration and rules, up to the loop.
+func loopRun(tb testing.TB) *run {
 	cfg, err := config.Load(config.Source{Search: []string{}})
 	if err != nil {
 		tb.Fatal(err)
@@ -29,24 +45,10 @@ func newLoop(tb testing.TB) *watcher {
 	if err := report.Err(); err != nil {
 		tb.Fatal(err)
 	}
-	r := &run{System: &System{Env: func(string) (string, bool) { return "", false }}, opts: &cmdline.Options{}, cfg: cfg, log: zap.NewNop(), set: set}
-	matcher, err := set.Compile(rules.MatchFirst)
-	if err != nil {
-		tb.Fatal(err)
+	return &run{
+		System: &System{Env: func(string) (string, bool) { return "", false }}, opts: &cmdline.Options{},
+		plan: &plan{cfg: cfg, set: set}, log: log.NewSwitch(),
 	}
-	maker, err := r.newAlertMaker(r.catalog())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	q := output.NewQueue(io.Discard, 0, true)
-	tb.Cleanup(func() { q.Close(nil, time.Second) })
-	w := &watcher{engine: state.New(state.Options{}), matcher: matcher, maker: maker, alerts: q, log: r.log}
-	w.batch.Events = []scap.Event{*execCat(), *openFile(100, "/usr/lib/libc.so.6"), *openFile(100, "/etc/ld.so.cache")}
-	if err := w.handle(); err != nil {
-		tb.Fatal(err)
-	}
-	w.batch.Events = w.batch.Events[1:]
-	return w
 }
 
 func TestQuietEventsCostNoAllocation(t *testing.T) {

@@ -80,12 +80,11 @@ func (r *run) listFields() (bool, error) {
 
 // loadConfig reads the configuration and starts the log that it asks for.
 func (r *run) loadConfig() (bool, error) {
-	cfg, err := config.Load(*r.configSource())
-	if err != nil {
+	if err := r.readConfig(); err != nil {
 		return true, err
 	}
-	r.cfg = cfg
-	r.startLog()
+	cfg := r.cfg
+	r.setLog()
 	r.log.Info(fmt.Sprintf("Tiercel version: %s (%s)", Version, machine()))
 	r.log.Debug("CLI args: tiercel " + strings.Join(r.Args, " "))
 	if cfg.MainFile == "" {
@@ -93,16 +92,7 @@ func (r *run) loadConfig() (bool, error) {
 	} else {
 		r.log.Info("Tiercel initialized with configuration files:")
 	}
-	for _, f := range cfg.Reports {
-		if f.Status == "ok" {
-			r.log.Info("   " + f.Path + " | schema validation: ok")
-		} else {
-			r.log.Warn("   " + f.Path + " | schema validation: " + f.Status + " for " + f.Reason)
-		}
-	}
-	for _, w := range cfg.Warnings {
-		r.log.Warn(w)
-	}
+	r.logConfig()
 	if _, live := liveEngines[cfg.Engine.Kind]; live {
 		if text, err := os.ReadFile(filepath.Join(r.HostRoot, "/proc/version")); err == nil {
 			r.log.Info("System info: " + strings.TrimSpace(string(text)))
@@ -111,7 +101,22 @@ func (r *run) loadConfig() (bool, error) {
 	return false, nil
 }
 
-func (r *run) startLog() {
+// logConfig says which files were read and what is odd about them.
+func (r *run) logConfig() {
+	for _, f := range r.cfg.Reports {
+		if f.Status == "ok" {
+			r.log.Info("   " + f.Path + " | schema validation: ok")
+		} else {
+			r.log.Warn("   " + f.Path + " | schema validation: " + f.Status + " for " + f.Reason)
+		}
+	}
+	for _, w := range r.cfg.Warnings {
+		r.log.Warn(w)
+	}
+}
+
+// setLog puts what the configuration says of the log in force.
+func (r *run) setLog() {
 	o := log.Options{Level: r.cfg.LogLevel, JSON: r.cfg.LogFormat == "json", ISO8601: r.cfg.TimeISO8601}
 	if r.cfg.LogStderr {
 		o.Writer = logWriter{r.stderr}
@@ -119,7 +124,7 @@ func (r *run) startLog() {
 	if r.cfg.LogSyslog {
 		o.Syslog = r.SyslogSocket
 	}
-	r.log = log.New(o)
+	r.log.Set(o)
 }
 
 func machine() string {

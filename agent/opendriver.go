@@ -54,7 +54,7 @@ type opening struct {
 
 // openEarly begins to open the event source when the run will need one.
 func (r *run) openEarly() (bool, error) {
-	if r.opts.DryRun || r.opts.Describe || r.opts.DescribeRule != "" || r.opts.Support || r.cfg.Engine.Kind == "replay" {
+	if r.ends() || r.cfg.Engine.Kind == "replay" {
 		return false, nil
 	}
 	o := &opening{opened: make(chan struct{}), primed: make(chan struct{}), began: time.Now()}
@@ -79,6 +79,13 @@ func (r *run) openEarly() (bool, error) {
 	go o.open(r.Open, r.cfg.Engine.Kind, r.driverOptions())
 	go o.prime(r.hostState(int(r.cfg.ThreadTableSize)))
 	return false, nil
+}
+
+// ends reports whether the options only ask for an answer.
+func (r *run) ends() bool {
+	o := r.opts
+	return o.DryRun || o.Describe || o.DescribeRule != "" || o.Support || o.Version || o.PageSize || o.ListPlugins || o.PluginInfo != "" ||
+		o.List || len(o.Validate) > 0
 }
 
 // logRings says how CPUs share rings, and lowers a number that makes no sense.

@@ -90,6 +90,11 @@ func openError(path string, err error) error {
 	return messagef("Could not open file %s for reading: %v", path, err)
 }
 
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 func ruleFolder(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

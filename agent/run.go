@@ -12,17 +12,13 @@ import (
 	"syscall"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/tiercel/tiercel/agent/cmdline"
 	"github.com/tiercel/tiercel/agent/config"
+	"github.com/tiercel/tiercel/agent/log"
 	"github.com/tiercel/tiercel/agent/output"
-	"github.com/tiercel/tiercel/agent/selection"
+	"github.com/tiercel/tiercel/agent/reload"
 	"github.com/tiercel/tiercel/drivers"
-	"github.com/tiercel/tiercel/rules"
 	"github.com/tiercel/tiercel/scap"
-	"github.com/tiercel/tiercel/sinsp/fields"
-	"github.com/tiercel/tiercel/sinsp/fields/hostnames"
 )
 
 // System is the outside world of a run.
@@ -39,6 +35,8 @@ type System struct {
 	SyslogSocket string
 	// HostRoot is where the host's /proc is found, "" for /.
 	HostRoot string
+	// Exit ends the process at once, nil: os.Exit.
+	Exit func(status int)
 }
 
 // Host is the System of a real run.
@@ -58,20 +56,19 @@ func Host() *System {
 // run is one run of the agent.
 type run struct {
 	*System
+	*plan
 	opts *cmdline.Options
-	cfg  *config.Config
-	log  *zap.Logger
+	log  *log.Switch
 
-	stderr     *output.Queue // everything for standard error goes through it
-	fields     *fields.Table // see catalog
-	names      *hostnames.Resolver
-	sources    []string // enabled event sources
-	opening    *opening // the driver, while it is being opened
-	set        *rules.Ruleset
+	stderr     *output.Queue   // everything for standard error goes through it
+	files      *reload.Watcher // of configuration and rules; nil: a reload is not possible
+	host       string          // name that alerts carry
+	sources    []string        // enabled event sources
+	opening    *opening        // the driver, while it is being opened
 	rulesReady time.Time
-	sel        *selection.Result
 	alerts     *output.Queue
 	watch      *watcher
+	reloader   *reloader
 }
 
 // step is one step of a run. It returns done when the run has nothing more to
@@ -127,7 +124,7 @@ const stderrTimeout = time.Second
 
 // Main runs the agent once and returns the exit status.
 func Main(sys *System) int {
-	r := &run{System: sys, log: zap.NewNop()}
+	r := &run{System: sys, plan: &plan{}, log: log.NewSwitch()}
 	r.stderr = output.NewQueue(sys.Stderr, 4096, false)
 	err := r.steps()
 	err = errors.Join(err, r.tearDown())
@@ -227,6 +224,14 @@ func (r *run) notice(text string) { r.stderr.Offer([]byte(strings.TrimRight(text
 func (r *run) tearDown() error {
 	var errs []error
 	var stats scap.Stats
+	defer r.endAtOnce()()
+	if r.reloader != nil {
+		r.reloader.close() // before the driver that it selects in
+	}
+	if r.files != nil {
+		r.files.Close()
+	}
+	r.plan.end()
 	if r.watch != nil {
 		stats = r.watch.finalStats()
 	}
@@ -237,6 +242,38 @@ func (r *run) tearDown() error {
 		r.closeOutputs(&stats)
 	}
 	return errors.Join(errs...)
+}
+
+// secondSignal is the exit status when a second signal ends what the first one
+// could not end soon enough.
+const secondSignal = 128 + int(syscall.SIGINT)
+
+// endAtOnce ends the process at the next signal that asks for it, while the
+// resources are being given back. The returned function calls it off.
+func (r *run) endAtOnce() (callOff func()) {
+	over, off := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(off)
+		for {
+			select {
+			case s := <-r.Signals:
+				if ends(s) {
+					exit := r.Exit
+					if exit == nil {
+						exit = os.Exit
+					}
+					exit(secondSignal)
+					return
+				}
+			case <-over:
+				return
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-off
+	}
 }
 
 // logWriter brings log lines to standard error through the queue, so that a

@@ -18,12 +18,34 @@ func (r *run) selectCalls() (bool, error) {
 	if err := r.cfg.CheckMetrics(); err != nil {
 		return true, err
 	}
+	if err := r.choose(); err != nil {
+		return true, err
+	}
+	if r.sel == nil {
+		return false, nil
+	}
+	if _, live := liveEngines[r.cfg.Engine.Kind]; live {
+		if err := r.cfg.CheckBuffers(); err != nil {
+			return true, err
+		}
+		o := r.driverOptions()
+		r.log.Info(fmt.Sprintf("The chosen syscall buffer dimension is: %d bytes (%d MBs)", o.RingBytes, o.RingBytes>>20))
+	}
+	if r.opts.DryRun {
+		return true, nil
+	}
+	return r.applySelection()
+}
+
+// choose computes the selection and says what is to be said of it. A capture
+// holds what it holds: there is none.
+func (r *run) choose() error {
 	if r.cfg.Engine.Kind == "replay" && !r.opts.DryRun {
-		return false, nil // a capture holds what it holds
+		return nil
 	}
 	in, err := r.selectionInput()
 	if err != nil {
-		return true, err
+		return err
 	}
 	r.sel = selection.Compute(in)
 	for _, l := range r.sel.Lines {
@@ -42,17 +64,7 @@ func (r *run) selectCalls() (bool, error) {
 	for _, n := range r.sel.Notices {
 		r.notice(n)
 	}
-	if _, live := liveEngines[r.cfg.Engine.Kind]; live {
-		if err := r.cfg.CheckBuffers(); err != nil {
-			return true, err
-		}
-		o := r.driverOptions()
-		r.log.Info(fmt.Sprintf("The chosen syscall buffer dimension is: %d bytes (%d MBs)", o.RingBytes, o.RingBytes>>20))
-	}
-	if r.opts.DryRun {
-		return true, nil
-	}
-	return r.applySelection()
+	return nil
 }
 
 // logReasons says of every call why it is collected, or why not.

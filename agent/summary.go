@@ -51,6 +51,9 @@ func (r *run) summary(stats *scap.Stats) string {
 	for rule, n := range w.matcher.Matches {
 		bySeverity[rule.Priority] += n
 	}
+	for _, old := range w.retired {
+		bySeverity[old.priority] += old.matches
+	}
 	for i, n := range bySeverity {
 		if n > 0 {
 			fmt.Fprintf(&b, "   %s: %d\n", severities[i], n)
@@ -61,6 +64,9 @@ func (r *run) summary(stats *scap.Stats) string {
 		if n > 0 {
 			fmt.Fprintf(&b, "   %s: %d\n", rule.Name, n)
 		}
+	}
+	for _, old := range w.retired {
+		fmt.Fprintf(&b, "   %s: %d\n", old.name, old.matches)
 	}
 	fmt.Fprintf(&b, "System call events:\n   looked at: %d\n", w.events)
 	if w.drv != nil {

@@ -20,8 +20,15 @@ func systemInfo() map[string]string {
 	}
 }
 
-// hostname returns the name that alerts carry.
+// hostname returns the name that alerts carry. It is asked for once a run.
 func (r *run) hostname() string {
+	if r.host == "" {
+		r.host = r.askHostname()
+	}
+	return r.host
+}
+
+func (r *run) askHostname() string {
 	for _, name := range []string{"TIERCEL_HOSTNAME", "FALCO_HOSTNAME"} {
 		if v, ok := r.Env(name); ok && v != "" {
 			r.log.Info("Hostname value has been overridden via environment variable to: " + v)

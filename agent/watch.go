@@ -3,10 +3,10 @@
 package agent
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime/debug"
 	"syscall"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/tiercel/tiercel/agent/log"
 	"github.com/tiercel/tiercel/agent/output"
+	"github.com/tiercel/tiercel/agent/reload"
 	"github.com/tiercel/tiercel/agent/replay"
 	"github.com/tiercel/tiercel/rules"
 	"github.com/tiercel/tiercel/scap"
@@ -33,15 +34,18 @@ const (
 // watcher is the event loop. One goroutine owns it and all that it reaches
 // except the queues.
 type watcher struct {
-	src     scap.Source
-	drv     scap.Driver    // nil: no counters
-	player  *replay.Player // nil: not a capture
-	engine  *state.Engine
-	matcher *rules.Matcher
-	maker   *alertMaker
-	alerts  *output.Queue
-	log     *zap.Logger
-	signals <-chan os.Signal
+	src      scap.Source
+	drv      scap.Driver    // nil: no counters
+	player   *replay.Player // nil: not a capture
+	engine   *state.Engine
+	matcher  *rules.Matcher
+	maker    *alertMaker
+	alerts   *output.Queue
+	log      *zap.Logger
+	signals  <-chan os.Signal
+	posted   chan func() // what others want done between two reads
+	files    *reload.Watcher
+	reloader *reloader
 
 	start     time.Time
 	deadline  time.Time // zero: none
@@ -61,24 +65,21 @@ type watcher struct {
 	ended    bool   // a signal came while an alert waited for room
 	failures failureReporter
 	stats    scap.Stats
+	retired  []retired // rules that a reload has taken away
+
+	timeouts, maxTimeouts uint64 // reads in a row without an event
 }
 
 // watchEvents runs the event loop until something ends it.
 func (r *run) watchEvents() (bool, error) {
-	mode := rules.MatchFirst
-	if r.cfg.RuleMatching == "all" {
-		mode = rules.MatchAll
-	}
-	matcher, err := r.set.Compile(mode)
-	if err != nil {
+	if err := r.compile(); err != nil {
 		return true, err
 	}
-	maker, err := r.newAlertMaker(r.catalog())
-	if err != nil {
-		return true, err
+	w := &watcher{
+		matcher: r.matcher, maker: r.maker, alerts: r.alerts, log: r.log.Logger, signals: r.Signals, start: time.Now(),
+		posted: make(chan func()), files: r.files, maxTimeouts: uint64(r.cfg.TimeoutsMax),
 	}
-	w := &watcher{matcher: matcher, maker: maker, alerts: r.alerts, log: r.log, signals: r.Signals, start: time.Now()}
-	w.failures = failureReporter{log: r.log, alerts: r.alerts}
+	w.failures = failureReporter{log: w.log, alerts: r.alerts}
 	if r.opts.MaxSeconds > 0 {
 		w.limitNS = uint64(r.opts.MaxSeconds) * uint64(time.Second)
 	}
@@ -94,20 +95,23 @@ func (r *run) watchEvents() (bool, error) {
 	}
 	r.logDegraded(o.degraded)
 	w.src, w.drv, w.engine = o.src, o.drv, o.engine
-	w.drops.log = r.log
-	w.actions = newDropActions(r.cfg.Drops, r.log, w.internal, w.start)
+	w.drops.log = w.log
+	w.actions = newDropActions(r.cfg.Drops, w.log, w.internal, w.start)
 	if r.opts.MaxSeconds > 0 {
 		w.deadline = w.start.Add(time.Duration(r.opts.MaxSeconds) * time.Second)
 	}
 	r.watch = w
 	r.log.Info(fmt.Sprintf("Watching: %d rules, %d system calls, %d threads known, ready after %d ms",
-		len(matcher.Rules()), len(r.sel.Selection.Exit.Names()), o.engine.NumThreads(), time.Since(o.began).Milliseconds()))
+		len(r.matcher.Rules()), len(r.sel.Selection.Exit.Names()), o.engine.NumThreads(), time.Since(o.began).Milliseconds()))
 	r.log.Debug(fmt.Sprintf("Start: attached after %d ms, rules loaded after %d ms, model filled after %d ms",
 		o.attachedAfter.Milliseconds(), r.rulesReady.Sub(o.began).Milliseconds(), o.primedAfter.Milliseconds()))
 	settleMemory(r.cfg.MemoryLimitBytes)
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-	r.resolveNames(ctx)
+	r.begin()
+	if r.files != nil {
+		r.reloader = newReloader(r, w)
+		w.reloader = r.reloader
+		go r.reloader.serve()
+	}
 	return true, w.loop()
 }
 
@@ -115,7 +119,9 @@ func (r *run) watchEvents() (bool, error) {
 func (w *watcher) loop() error {
 	w.lastTick = time.Now()
 	for {
-		err := w.src.Next(&w.batch, readWait)
+		wait := w.patience()
+		err := w.src.Next(&w.batch, wait)
+		w.countTimeouts(wait)
 		// What came before an error is whole.
 		herr := w.handle()
 		w.src.Release(&w.batch)
@@ -197,6 +203,8 @@ func (w *watcher) tick() (end bool, err error) {
 			if w.signal(s) {
 				return true, nil
 			}
+		case do := <-w.posted:
+			do()
 		default:
 			done = true
 		}
@@ -221,7 +229,9 @@ func (w *watcher) signal(s os.Signal) bool {
 	case syscall.SIGUSR1:
 		w.log.Info("SIGUSR1 received, reopening outputs...")
 	case syscall.SIGHUP:
-		w.log.Warn("SIGHUP received: this release cannot reload; restart it to apply changes")
+		if w.files != nil {
+			w.files.Trigger() // says so when the new plan is ready
+		}
 	}
 	if ends(s) {
 		w.log.Info(endingText)
@@ -278,8 +288,19 @@ func settleMemory(limit uint64) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
-	if limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(limit))
+	if limit > 0 {
+		limitMemory(limit)
 	}
 	go debug.FreeOSMemory() // a collection, and the pages go back
+}
+
+// limitMemory sets the size of the heap that is aimed for; 0 is none.
+func limitMemory(limit uint64) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	if limit == 0 || limit > math.MaxInt64 {
+		limit = math.MaxInt64
+	}
+	debug.SetMemoryLimit(int64(limit))
 }

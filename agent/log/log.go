@@ -39,6 +39,14 @@ var levels = map[string]zapcore.Level{
 // New returns a logger. Its messages may end in a newline of their own; each
 // takes exactly one line end.
 func New(o Options) *zap.Logger {
+	var opts []zap.Option
+	if o.Clock != nil {
+		opts = append(opts, zap.WithClock(clock(o.Clock)))
+	}
+	return zap.New(o.core(), opts...)
+}
+
+func (o *Options) core() zapcore.Core {
 	level, ok := levels[o.Level]
 	if !ok {
 		level = zapcore.InfoLevel
@@ -50,11 +58,27 @@ func New(o Options) *zap.Logger {
 	if o.Syslog != "" {
 		cores = append(cores, newSyslogCore(o.Syslog, level))
 	}
-	var opts []zap.Option
-	if o.Clock != nil {
-		opts = append(opts, zap.WithClock(clock(o.Clock)))
+	return tee{zapcore.NewTee(cores...), cores}
+}
+
+// tee knows its parts.
+type tee struct {
+	zapcore.Core
+	parts []zapcore.Core
+}
+
+// closeCore gives back what a core holds. Lines that are on their way to it
+// still find it working.
+func closeCore(c zapcore.Core) {
+	t, ok := c.(tee)
+	if !ok {
+		return
 	}
-	return zap.New(zapcore.NewTee(cores...), opts...)
+	for _, part := range t.parts {
+		if s, ok := part.(*syslogCore); ok {
+			s.close()
+		}
+	}
 }
 
 func (o *Options) encoder() zapcore.Encoder {

@@ -92,3 +92,13 @@ func (c *syslogCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 
 // Sync implements zapcore.Core.
 func (c *syslogCore) Sync() error { return nil }
+
+// close ends the connection; the next line would make another one.
+func (c *syslogCore) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if *c.conn != nil {
+		(*c.conn).Close()
+		*c.conn = nil
+	}
+}
