@@ -61,8 +61,10 @@ const (
 	tpFaultKernel
 )
 
-// Scratch slots of a CPU.
-const slots = 4
+const (
+	slots     = 4   // scratch slots of a CPU
+	callTable = 512 // syscall codes: TCL_NR_TABLE
+)
 
 // mapMemory maps the values of an array map that was made mappable.
 func mapMemory(m *ebpf.Map, size int, prot int) ([]byte, error) {
@@ -81,25 +83,33 @@ func mapMemory(m *ebpf.Map, size int, prot int) ([]byte, error) {
 type shared struct {
 	controlMem []byte
 	countMem   []byte
+	dropMem    []byte
 	control    *control
-	counts     []counters
+	counts     []counters // by CPU and slot
+	drops      []uint64   // by syscall code
 }
 
-func newShared(controlMap, countMap *ebpf.Map, ncpu int) (*shared, error) {
+func newShared(maps map[string]*ebpf.Map, ncpu int) (_ *shared, err error) {
 	s := &shared{}
-	var err error
-	s.controlMem, err = mapMemory(controlMap, int(unsafe.Sizeof(control{})), unix.PROT_READ|unix.PROT_WRITE)
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	s.controlMem, err = mapMemory(maps[mapControl], int(unsafe.Sizeof(control{})), unix.PROT_READ|unix.PROT_WRITE)
 	if err != nil {
 		return nil, err
 	}
 	n := ncpu * slots
-	s.countMem, err = mapMemory(countMap, n*int(unsafe.Sizeof(counters{})), unix.PROT_READ)
-	if err != nil {
-		s.close()
+	if s.countMem, err = mapMemory(maps[mapCounts], n*int(unsafe.Sizeof(counters{})), unix.PROT_READ); err != nil {
+		return nil, err
+	}
+	if s.dropMem, err = mapMemory(maps[mapDrops], callTable*8, unix.PROT_READ); err != nil {
 		return nil, err
 	}
 	s.control = (*control)(unsafe.Pointer(&s.controlMem[0]))
 	s.counts = unsafe.Slice((*counters)(unsafe.Pointer(&s.countMem[0])), n)
+	s.drops = unsafe.Slice((*uint64)(unsafe.Pointer(&s.dropMem[0])), callTable)
 	return s, nil
 }
 
@@ -112,11 +122,10 @@ func (s *shared) install(p *plane) {
 }
 
 func (s *shared) close() {
-	if s.controlMem != nil {
-		unix.Munmap(s.controlMem)
-	}
-	if s.countMem != nil {
-		unix.Munmap(s.countMem)
+	for _, mem := range [][]byte{s.controlMem, s.countMem, s.dropMem} {
+		if mem != nil {
+			unix.Munmap(mem)
+		}
 	}
 	*s = shared{}
 }

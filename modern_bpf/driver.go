@@ -80,7 +80,7 @@ func open(opts Options) (_ *Driver, err error) {
 	if d.progs, err = newPrograms(spec, kernel, opts, d.rings); err != nil {
 		return nil, err
 	}
-	if d.shared, err = newShared(d.progs.maps[mapControl], d.progs.maps[mapCounts], ncpu); err != nil {
+	if d.shared, err = newShared(d.progs.maps, ncpu); err != nil {
 		return nil, err
 	}
 	offset := ring.BootOffset()
@@ -164,9 +164,12 @@ func (d *Driver) Stats(st *scap.Stats) error {
 	if d.closed {
 		return errClosed
 	}
-	perCPU := st.PerCPU
-	*st = scap.Stats{PerCPU: perCPU}
+	perCPU, byCall := st.PerCPU, st.DropsBySyscall
+	*st = scap.Stats{PerCPU: perCPU, DropsBySyscall: byCall}
 	clear(perCPU)
+	for i := range min(len(byCall), callTable) {
+		byCall[i] = atomic.LoadUint64(&d.shared.drops[i])
+	}
 	for i := range d.shared.counts {
 		c := addCounters(&d.shared.counts[i], &st.DropsByClass)
 		st.Faults += atomic.LoadUint64(&d.shared.counts[i].Faults)
@@ -186,6 +189,18 @@ func (d *Driver) Stats(st *scap.Stats) error {
 	st.Truncated, st.Late = rc.Truncated, rc.Late
 	st.RingBytes = d.RingBytes()
 	return nil
+}
+
+// Programs yields, for each attached program, the tracepoint that it is on, how
+// often it ran and for how many nanoseconds, follow-up programs included. The
+// kernel counts while kernel.bpf_stats_enabled is 1; otherwise both are 0.
+func (d *Driver) Programs(yield func(tracepoint string, runs, ns uint64)) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return errClosed
+	}
+	return d.progs.costs(yield)
 }
 
 func addCounters(n *counters, byClass *[scap.NumDropClasses]uint64) scap.Counters {

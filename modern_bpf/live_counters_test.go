@@ -111,7 +111,7 @@ func TestLiveOverloadLosesNothingSilently(t *testing.T) {
 	pid := int64(os.Getpid())
 	var got, first uint64
 	var b scap.Batch
-	var st scap.Stats
+	st := scap.Stats{DropsBySyscall: make([]uint64, callTable)}
 	next := func(wait time.Duration) int {
 		if err := d.Next(&b, wait); err != nil {
 			t.Fatal(err)
@@ -159,6 +159,13 @@ func TestLiveOverloadLosesNothingSilently(t *testing.T) {
 	}
 	if classes != st.Drops()-st.DropsRecursion {
 		t.Errorf("drops by class are %v, all are %+v", st.DropsByClass, st.Counters)
+	}
+	var calls uint64
+	for _, n := range st.DropsBySyscall {
+		calls += n
+	}
+	if calls != classes || st.DropsBySyscall[scap.SCOpenat] == 0 || st.DropsBySyscall[scap.SCRead] != 0 {
+		t.Errorf("drops by call are %d in all, by class %d", calls, classes)
 	}
 	t.Logf("%+v; by class %v", st.Counters, st.DropsByClass)
 }
@@ -327,4 +334,31 @@ func TestLiveEveryMessageIsAnEvent(t *testing.T) {
 	tid, ret := call(unix.SYS_SENDMMSG, ^uintptr(0), out, 1, 0)
 	ev := await(t, d, scap.EvSendmmsgX, byTID(tid))
 	check(t, ev, params{"res": ret, "fd": -1, "size": 10, "data": []byte("message 00"), "tuple": empty})
+}
+
+// While the kernel counts, the programs' runs and times are told by tracepoint.
+func TestLiveProgramsTellWhatTheyCost(t *testing.T) {
+	const sysctl = "/proc/sys/kernel/bpf_stats_enabled"
+	old, err := os.ReadFile(sysctl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(sysctl, []byte("1"), 0); err != nil {
+		t.Skipf("this kernel does not let us count: %v", err)
+	}
+	defer os.WriteFile(sysctl, old, 0)
+	d := running(t, Options{}, scap.SCGetuid)
+	for range 100 {
+		unix.RawSyscall(unix.SYS_GETUID, 0, 0, 0)
+	}
+	found := false
+	err = d.Programs(func(tracepoint string, runs, ns uint64) {
+		if tracepoint == "sys_exit" {
+			found = runs >= 100 && ns >= runs
+			t.Logf("%s: %d runs, %d ns", tracepoint, runs, ns)
+		}
+	})
+	if err != nil || !found {
+		t.Errorf("the program on sys_exit did not count 100 runs (%v)", err)
+	}
 }

@@ -147,6 +147,9 @@ func TestSharedLayouts(t *testing.T) {
 				}
 			}
 		}
+		if got := spec.Maps[mapDrops].ValueSize; got != 8*callTable {
+			t.Errorf("%s: drops by call have %d bytes, Go has %d", file, got, 8*callTable)
+		}
 		if got := spec.Maps[mapSlots].MaxEntries; got != slots {
 			t.Errorf("%s: %d slots a CPU, Go has %d", file, got, slots)
 		}

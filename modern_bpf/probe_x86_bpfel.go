@@ -209,6 +209,7 @@ const (
 	probeProgX_PPME_SYSCALL_WRITE_X             = "x_PPME_SYSCALL_WRITE_X"
 	probeVarTclControl                          = "tcl_control"
 	probeVarTclDropFailed                       = "tcl_drop_failed"
+	probeVarTclDrops                            = "tcl_drops"
 	probeVarTclDynamic                          = "tcl_dynamic"
 	probeVarTclFullFirst                        = "tcl_full_first"
 	probeVarTclFullLast                         = "tcl_full_last"
@@ -465,6 +466,7 @@ type probeMapSpecs struct {
 type probeVariableSpecs struct {
 	TclControl    *ebpf.VariableSpec `ebpf:"tcl_control"`
 	TclDropFailed *ebpf.VariableSpec `ebpf:"tcl_drop_failed"`
+	TclDrops      *ebpf.VariableSpec `ebpf:"tcl_drops"`
 	TclDynamic    *ebpf.VariableSpec `ebpf:"tcl_dynamic"`
 	TclFullFirst  *ebpf.VariableSpec `ebpf:"tcl_full_first"`
 	TclFullLast   *ebpf.VariableSpec `ebpf:"tcl_full_last"`
@@ -521,6 +523,7 @@ func (m *probeMaps) Close() error {
 type probeVariables struct {
 	TclControl    *ebpf.Variable `ebpf:"tcl_control"`
 	TclDropFailed *ebpf.Variable `ebpf:"tcl_drop_failed"`
+	TclDrops      *ebpf.Variable `ebpf:"tcl_drops"`
 	TclDynamic    *ebpf.Variable `ebpf:"tcl_dynamic"`
 	TclFullFirst  *ebpf.Variable `ebpf:"tcl_full_first"`
 	TclFullLast   *ebpf.Variable `ebpf:"tcl_full_last"`

@@ -24,6 +24,7 @@ import (
 // Names in the object.
 const (
 	mapControl   = ".data.control"
+	mapDrops     = ".data.drops"
 	mapCounts    = "tcl_counts"
 	mapSlots     = "tcl_slots"
 	mapRings     = "tcl_rings"
@@ -133,6 +134,7 @@ func newPrograms(spec *ebpf.CollectionSpec, kernel *btf.Cache, opts Options, rin
 	spec.Maps[mapSlots].MaxEntries = ncpu * slots
 	spec.Maps[mapCounts].MaxEntries = ncpu * slots
 	spec.Maps[mapControl].Flags |= unix.BPF_F_MMAPABLE
+	spec.Maps[mapDrops].Flags |= unix.BPF_F_MMAPABLE
 	spec.Maps[mapRings].MaxEntries = ncpu
 	spec.Maps[mapRings].InnerMap = &ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: uint32(rings.bytes)}
 	// The library puts the constants in place and freezes them: the verifier
@@ -507,6 +509,21 @@ func (p *programs) recursionMisses() (uint64, error) {
 		sum += st.RecursionMisses
 	}
 	return sum, nil
+}
+
+// costs yields what the kernel says of the attached programs.
+func (p *programs) costs(yield func(name string, runs, ns uint64)) error {
+	for i, prog := range p.hooks {
+		if prog == nil || p.links[i] == nil {
+			continue
+		}
+		st, err := prog.Stats()
+		if err != nil {
+			return err
+		}
+		yield(hookPrograms[i].tracepoint, st.RunCount, uint64(st.Runtime))
+	}
+	return nil
 }
 
 func (p *programs) close() {

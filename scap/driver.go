@@ -117,6 +117,9 @@ type Stats struct {
 	PerCPU []Counters
 	// By class of call, for the drops that have one: indexed by DropClass.
 	DropsByClass [NumDropClasses]uint64
+	// The same by call, indexed by SC; filled as far as the slice has room.
+	// What the kernel skipped (DropsRecursion) is not known by call.
+	DropsBySyscall []uint64
 	// Faults counts delivered events that lack a value, because the page of the
 	// caller's memory that it was in was not there when the event was made.
 	Faults uint64

@@ -80,6 +80,9 @@ struct tcl_counters {
 	u64 no_slot[TCL_NUM_CLASSES];	  /* by class; seen and dropped; on the first slot of a CPU */
 };
 
+/* Drops by syscall code, of all CPUs: rare enough to be counted atomically in one place. */
+u64 tcl_drops[TCL_NR_TABLE] SEC(".data.drops");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, TCL_SLOTS); /* times CPUs */

@@ -26,6 +26,11 @@ TCL_INLINE u32 tcl_class(u32 sc)
 	return tcl_class_of_sc[sc & (TCL_NR_TABLE - 1)] & (TCL_NUM_CLASSES - 1);
 }
 
+TCL_INLINE void tcl_count_drop(u32 sc)
+{
+	__sync_fetch_and_add(&tcl_drops[sc & (TCL_NR_TABLE - 1)], 1);
+}
+
 /* Takes a free slot of this CPU for an event of the given call and counts it as seen. */
 TCL_INLINE struct tcl_ctx *tcl_claim(const u32 origin, u32 sc)
 {
@@ -56,8 +61,10 @@ TCL_INLINE struct tcl_ctx *tcl_claim(const u32 origin, u32 sc)
 		__sync_fetch_and_add(&c->busy, -1);
 	}
 	n = bpf_map_lookup_elem(&tcl_counts, &base);
-	if (n)
+	if (n) {
 		__sync_fetch_and_add(&n->no_slot[tcl_class(sc)], 1);
+		tcl_count_drop(sc);
+	}
 	return NULL;
 }
 
@@ -134,9 +141,10 @@ TCL_INLINE void tcl_deliver(struct tcl_ctx *c, int err)
 			n->drops_page++;
 		else
 			n->drops_scratch++;
-		if (err)
+		if (err) {
 			n->drops_class[tcl_class(c->sc)]++;
-		else if (c->faults && c->ret != -TCL_EFAULT)
+			tcl_count_drop(c->sc);
+		} else if (c->faults && c->ret != -TCL_EFAULT)
 			n->faults++;
 	}
 }
