@@ -101,7 +101,7 @@ func (c *Config) TableOptions() Options {
 		NoLXC: !e.LXC.Enabled, NoLibvirtLXC: !e.LibvirtLXC.Enabled, NoBPM: !e.BPM.Enabled, NoNspawn: !e.Nspawn.Enabled,
 	}}
 	if s := &e.Static; s.Enabled {
-		i := &Info{Type: Static, ID: ShortID(s.ID), FullID: s.ID, Name: s.Name, Image: s.Image, Size: -1}
+		i := &Info{Type: Static, ID: cut(s.ID, maxFullID), FullID: s.ID, Name: s.Name, Image: s.Image, Size: -1}
 		i.Finish()
 		o.Static = i
 	}

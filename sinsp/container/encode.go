@@ -151,3 +151,24 @@ func notNil(l []string) []string {
 	}
 	return l
 }
+
+// Take applies a container event out of a capture: name is that of an
+// asynchronous event, or EventName for a container event proper. Others are
+// none of ours. A text that cannot be read is counted.
+func (t *Table) Take(name string, text []byte, now uint64) {
+	if name != EventName && name != EventNameRemoved {
+		return
+	}
+	i, err := Parse(text)
+	if err != nil {
+		t.stats.BadEvents++
+		return
+	}
+	if name == EventName {
+		t.Put(i, now)
+		return
+	}
+	if c := t.lookup(i); c != nil {
+		t.Remove(c)
+	}
+}

@@ -194,8 +194,8 @@ func libvirtName(path string) string {
 	// systemd writes the dash of machine-lxc-NAME as \x2d.
 	if _, name, ok := strings.Cut(path, `-lxc\x2`); ok && len(name) > 1 {
 		for _, suffix := range []string{".scope", ".scope/libvirt"} {
-			if n, ok := strings.CutSuffix(name[1:], suffix); ok {
-				return bounded(n)
+			if n, ok := strings.CutSuffix(name[1:], suffix); ok && bounded(n) != "" {
+				return n
 			}
 		}
 	}
@@ -271,9 +271,9 @@ func hasUnitSuffix(s string) bool {
 	return strings.HasSuffix(s, ".service") || strings.HasSuffix(s, ".slice") || strings.HasSuffix(s, ".scope")
 }
 
-// bounded refuses a name that no engine would give: the bound of a file name.
+// bounded refuses what no engine takes as a name: it is that of a file, too.
 func bounded(name string) string {
-	if len(name) > 255 {
+	if len(name) > 255 || strings.Contains(name, "/") {
 		return ""
 	}
 	return name

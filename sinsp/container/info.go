@@ -192,6 +192,22 @@ func (i *Info) Finish() {
 	}
 }
 
+// withPod returns i with what it lacks of its pod's sandbox; i itself does not
+// change.
+func (i *Info) withPod(sandbox *Info) *Info {
+	full := *i
+	if full.PodIP == "" {
+		full.PodIP = sandbox.IP
+	}
+	if full.PodCNIJSON == "" {
+		full.PodCNIJSON = sandbox.CNIJSON
+	}
+	if len(full.PodLabels) == 0 {
+		full.PodLabels = sandbox.PodLabels
+	}
+	return &full
+}
+
 func (i *Info) bound() {
 	for _, s := range []*string{
 		&i.Name, &i.Image, &i.ImageID, &i.ImageRepo, &i.ImageTag, &i.ImageDigest, &i.User, &i.IP, &i.PodIP,

@@ -181,12 +181,16 @@ func (t *Table) find(m match, path string, now uint64) *Container {
 		return c
 	}
 	c := &Container{ID: m.id, FullID: m.fullID, Cgroup: path, key: k, typ: m.typ}
-	// Details may have come by their short id only (old captures).
-	if old := t.byShort[m.id]; old != nil && old.key.id == m.id && old.key.class == k.class {
+	// Details may have come by less than the path tells (captures).
+	old := t.byShort[m.id]
+	if old != nil && old.key.class == k.class && old.key.scope == "" && (old.key.id == m.id || old.key.id == m.fullID) {
 		c.info, c.status = old.info, old.status
 		t.forget(old)
 	}
 	t.add(c)
+	if c.info != nil {
+		t.countAddr(c.info, 1)
+	}
 	if !m.typ.asked() && c.info == nil {
 		// All there is to know is in the path.
 		i := &Info{Type: m.typ, ID: m.id, FullID: m.fullID, Name: m.id, Size: -1}
@@ -228,27 +232,40 @@ func (t *Table) All() func(yield func(*Container) bool) {
 
 // Put takes the details of a container and returns it.
 func (t *Table) Put(i *Info, now uint64) *Container {
-	id := i.FullID
-	if id == "" {
-		id = i.ID
-	}
-	if id == "" {
+	if i.ID == "" {
 		return nil
 	}
-	k := keyOf(i.Type, i.Scope, id)
-	c := t.byKey[k]
+	c := t.lookup(i)
 	if c == nil {
-		// By its short id, where one side knows no more.
-		if s := t.byShort[i.ID]; s != nil && (s.key.class == k.class || i.Type == Unknown) && (i.FullID == "" || s.key.id == s.ID || s.key.id == id) {
-			c = s
-		}
-	}
-	if c == nil {
-		c = &Container{ID: i.ID, FullID: i.FullID, key: k, typ: i.Type}
+		c = &Container{ID: i.ID, FullID: i.FullID, key: keyOfInfo(i), typ: i.Type}
 		t.add(c)
 	}
 	t.answer(c, i)
 	return c
+}
+
+// lookup finds the container that i tells of, nil when there is none.
+func (t *Table) lookup(i *Info) *Container {
+	k := keyOfInfo(i)
+	if c := t.byKey[k]; c != nil {
+		return c
+	}
+	// By its short id, where one side knows no more.
+	c := t.byShort[i.ID]
+	if c == nil || (c.key.class != k.class && i.Type != Unknown) {
+		return nil
+	}
+	if i.FullID != "" && c.key.id != c.ID && c.key.id != i.FullID {
+		return nil // another one that begins alike
+	}
+	return c
+}
+
+func keyOfInfo(i *Info) key {
+	if i.FullID != "" {
+		return keyOf(i.Type, i.Scope, i.FullID)
+	}
+	return keyOf(i.Type, i.Scope, i.ID)
 }
 
 // answer gives c its details.
@@ -256,13 +273,40 @@ func (t *Table) answer(c *Container, i *Info) {
 	if c.info != nil {
 		t.countAddr(c.info, -1)
 	}
+	i = t.withPod(i)
 	t.countAddr(i, 1)
 	if i.FullID != "" {
 		c.FullID = i.FullID
 	}
 	c.info, c.status, c.failures = i, Known, 0
 	t.settle(c)
+	if i.IsPodSandbox {
+		t.tellPod(i)
+	}
 	t.changed(c, false)
+}
+
+// withPod completes i by what the sandbox of its pod has: containers of a pod
+// share its network and its labels.
+func (t *Table) withPod(i *Info) *Info {
+	if i.IsPodSandbox || i.PodSandboxID == "" {
+		return i
+	}
+	s := t.byKey[keyOf(CRI, "", i.PodSandboxID)]
+	if s == nil || s.info == nil {
+		return i
+	}
+	return i.withPod(s.info)
+}
+
+// tellPod completes the containers that were known before the sandbox of their
+// pod.
+func (t *Table) tellPod(sandbox *Info) {
+	for c := t.newest; c != nil; c = c.older {
+		if i := c.info; i != nil && !i.IsPodSandbox && i.PodSandboxID == sandbox.FullID {
+			c.info = i.withPod(sandbox)
+		}
+	}
 }
 
 func (t *Table) countAddr(i *Info, n int) {
@@ -394,6 +438,9 @@ func (t *Table) Poll(now uint64) {
 	if len(t.pending) > 0 && (now-t.swept >= sweepEvery || now < t.swept) {
 		t.swept = now
 		for _, c := range slices.Clone(t.pending) {
+			if c.deadline <= maxPending { // asked before the first event
+				c.deadline = now + maxPending
+			}
 			if now >= c.deadline {
 				t.stats.Unanswered++
 				t.missing(c, now)

@@ -53,6 +53,7 @@ func (e *Engine) forget() {
 	e.counters.Threads, e.counters.FDs = 0, 0
 	e.hostAccounts = *newAccounts()
 	clear(e.accounts)
+	e.boxes.Reset()
 	e.addrsTS = 0
 }
 

@@ -2,199 +2,158 @@
 
 package state
 
-import "strings"
+import (
+	"github.com/tiercel/tiercel/sinsp/container"
+)
 
-// ContainerType is the runtime that made a container, with the numbers of the
-// container events.
-type ContainerType uint16
+// ContainerType is the runtime that made a container.
+type ContainerType = container.Type
 
 // Container runtimes.
 const (
-	ContainerDocker     ContainerType = 0
-	ContainerLXC        ContainerType = 1
-	ContainerLibvirtLXC ContainerType = 2
-	ContainerCRI        ContainerType = 6
-	ContainerContainerd ContainerType = 7
-	ContainerCRIO       ContainerType = 8
-	ContainerBPM        ContainerType = 9
-	ContainerPodman     ContainerType = 11
-	ContainerHost       ContainerType = 0xfffe
+	ContainerDocker     = container.Docker
+	ContainerLXC        = container.LXC
+	ContainerLibvirtLXC = container.LibvirtLXC
+	ContainerCRI        = container.CRI
+	ContainerContainerd = container.Containerd
+	ContainerCRIO       = container.CRIO
+	ContainerBPM        = container.BPM
+	ContainerPodman     = container.Podman
+	ContainerHost       = container.Host
 )
 
-// String returns the name that container.type prints.
-func (c ContainerType) String() string {
-	switch c {
-	case ContainerDocker:
-		return "docker"
-	case ContainerLXC:
-		return "lxc"
-	case ContainerLibvirtLXC:
-		return "libvirt-lxc"
-	case ContainerCRI:
-		return "cri"
-	case ContainerContainerd:
-		return "containerd"
-	case ContainerCRIO:
-		return "cri-o"
-	case ContainerBPM:
-		return "bpm"
-	case ContainerPodman:
-		return "podman"
-	case ContainerHost:
-		return "host"
+// Container returns the container that t runs in; nil on the host, and when
+// that is not known (see OnHost). A nil container answers all questions.
+func (t *Thread) Container() *container.Container { return t.box }
+
+// OnHost reports whether the thread runs outside of containers. Of a thread
+// that nothing could be learnt of, nobody can say: known is false then, so that
+// it does not pass for one of the host. t may be nil.
+func (t *Thread) OnHost() (yes, known bool) {
+	switch {
+	case t == nil:
+		return false, false
+	case t.ContainerID != "":
+		return false, true
 	}
-	return "unknown"
+	return true, t.Doubt()&DoubtIdentity == 0 || len(t.Cgroups) > 0
 }
 
-// runcLayout is a place of a runc container's id in a cgroup path: behind the
-// last prefix, up to the last suffix (or the end).
-type runcLayout struct {
-	typ            ContainerType
-	prefix, suffix string
+// ContainerStub returns a thread that has t's container and nothing else. It
+// stays as it is, so that what is shown of the container can be completed when
+// its details arrive, after the event.
+func (t *Thread) ContainerStub() *Thread {
+	return &Thread{
+		TID: t.TID, PID: t.PID, PTID: NoID, VTID: t.VTID, VPID: t.VPID, UID: t.UID, GID: t.GID, LoginUID: t.LoginUID,
+		Cgroups: t.Cgroups, ContainerID: t.ContainerID, ContainerType: t.ContainerType, box: t.box,
+		PidnsInitStartTS: t.PidnsInitStartTS, engine: t.engine, sure: t.sure, lastFD: -1, slot: -1,
+	}
 }
 
-// The layouts in the order in which they are tried. Docker and Kubernetes
-// without systemd share "/<id>"; kubepods in the path tells them apart.
-var runcLayouts = []runcLayout{
-	{ContainerPodman, "/libpod-", ".scope"},
-	{ContainerPodman, "/libpod-", ".scope/container"},
-	{ContainerPodman, "/libpod-", ""},
-	{ContainerPodman, "/libpod-payload-", ".scope"},
-	{ContainerPodman, "/libpod-payload-", ".scope/container"},
-	{ContainerPodman, "/libpod-payload-", ""},
-	{ContainerDocker, "/docker-", ".scope"},
-	{ContainerCRIO, "/crio-", ".scope"},
-	{ContainerCRIO, "/crio-", ""},
-	{ContainerCRI, "/cri-containerd-", ".scope"},
-	{ContainerCRI, ":cri-containerd:", ""},
-	{ContainerContainerd, "/nerdctl-", ".scope"},
-	{ContainerDocker, "/", ""},
-}
+// Containers returns the table of containers. It belongs to the engine's
+// goroutine.
+func (e *Engine) Containers() *container.Table { return e.boxes }
 
-// containerOf finds the container in a thread's cgroups ("subsystem=path"):
-// the first path that fits a layout decides. ContainerHost and no id when none
-// does.
-func containerOf(cgroups []string) (id string, typ ContainerType) {
-	for _, cg := range cgroups {
-		_, path, ok := strings.Cut(cg, "=")
-		if !ok {
-			path = cg
+// openContainers takes the table of the options, or an empty one.
+func (e *Engine) openContainers() {
+	if e.boxes = e.opts.Containers; e.boxes == nil {
+		e.boxes = container.NewTable(container.Options{})
+	}
+	e.boxGen = e.boxes.Generation()
+	e.boxes.OnChange(func(c *container.Container, removed bool) {
+		if removed {
+			delete(e.accounts, c.ID)
 		}
-		if id, typ := containerOfPath(path); id != "" {
-			return id, typ
-		}
-	}
-	return "", ContainerHost
+	})
 }
 
-func containerOfPath(path string) (string, ContainerType) {
-	for _, l := range runcLayouts {
-		if id := runcID(path, l.prefix, l.suffix); id != "" {
-			if l.typ == ContainerDocker && strings.Contains(path, "kubepods") {
-				return id, ContainerCRI
-			}
-			return id, l.typ
-		}
-	}
-	if id := libvirtName(path); id != "" {
-		return id, ContainerLibvirtLXC
-	}
-	if id := lxcName(path); id != "" {
-		return id, ContainerLXC
-	}
-	if id := bpmName(path); id != "" {
-		return id, ContainerBPM
-	}
-	if id := ctrName(path); id != "" {
-		return id, ContainerContainerd
-	}
-	return "", ContainerHost
-}
-
-// runcID returns the first 12 of the 64 hexadecimal digits between prefix and
-// suffix.
-func runcID(path, prefix, suffix string) string {
-	if suffix != "" {
-		i := strings.LastIndex(path, suffix)
-		if i < 0 {
-			return ""
-		}
-		path = path[:i]
-	}
-	i := strings.LastIndex(path, prefix)
-	if i < 0 {
-		return ""
-	}
-	id := path[i+len(prefix):]
-	if len(id) != 64 || strings.Trim(id, "0123456789abcdefABCDEF") != "" {
-		return ""
-	}
-	return id[:12]
-}
-
-func lxcName(path string) string {
-	for _, p := range []string{"/lxc.payload/", "/lxc.payload.", "/lxc/"} {
-		if _, name, ok := strings.Cut(path, p); ok {
-			name, _, _ = strings.Cut(name, "/")
-			return name
-		}
-	}
-	return ""
-}
-
-func libvirtName(path string) string {
-	if p, ok := strings.CutSuffix(path, ".libvirt-lxc"); ok {
-		return p[strings.LastIndexByte(p, '/')+1:]
-	}
-	// systemd writes the dash of machine-lxc-NAME as \x2d.
-	if _, name, ok := strings.Cut(path, `-lxc\x2`); ok && len(name) > 1 {
-		for _, suffix := range []string{".scope", ".scope/libvirt"} {
-			if n, ok := strings.CutSuffix(name[1:], suffix); ok {
-				return n
+// PollContainers takes what the runtimes have answered since the last call. It
+// is called between batches of events; when there is nothing, it costs one
+// atomic load.
+func (e *Engine) PollContainers() {
+	e.boxes.Poll(e.now)
+	if g := e.boxes.Generation(); g != e.boxGen {
+		// Paths may belong to other containers than before.
+		e.boxGen = g
+		for _, t := range e.all {
+			if len(t.Cgroups) > 0 && t.box == nil {
+				t.setContainer(e.boxes.Resolve(t.Cgroups, e.now))
 			}
 		}
 	}
-	if _, name, ok := strings.Cut(path, "/libvirt/lxc/"); ok {
-		return name
-	}
-	return ""
 }
 
-func bpmName(path string) string {
-	i := strings.LastIndex(path, "bpm-")
-	if i < 0 {
-		return ""
+// setCgroups gives t its cgroups and the container that follows from them.
+func (e *Engine) setCgroups(t *Thread, s *cgroupSet) {
+	t.Cgroups = s.items
+	switch g := e.boxes.Generation(); {
+	case len(s.items) == 0:
+		t.setContainer(e.boxes.Resolve(nil, e.now))
+		return
+	case s.boxGen != g:
+		s.box, s.boxGen = e.boxes.Resolve(s.items, e.now), g
+	default:
+		s.box = e.boxes.Use(s.box, e.now)
 	}
-	name, _, ok := strings.Cut(path[i+len("bpm-"):], ".scope")
-	if !ok || !isName(name) {
-		return ""
-	}
-	return name
+	t.setContainer(s.box)
 }
 
-// ctrName recognizes what plain containerd makes in its default namespace:
-// /default/ID and nothing below. Any other two-part path may as well be a
-// group that a service of the host made for itself, and a process of the host
-// that passes for a container escapes the rules about hosts; ids of 64 digits
-// are recognized in every namespace before this is asked.
-func ctrName(path string) string {
-	id, ok := strings.CutPrefix(path, "/default/")
-	if !ok || len(id) > 64 || !isName(id) || hasUnitSuffix(id) {
-		return ""
+func (t *Thread) setContainer(c *container.Container) {
+	t.box, t.ContainerID, t.ContainerType = c, "", ContainerHost
+	if c != nil {
+		t.ContainerID, t.ContainerType = c.ID, c.Type()
 	}
-	return id[:min(len(id), 12)]
 }
 
-func hasUnitSuffix(s string) bool {
-	return strings.HasSuffix(s, ".service") || strings.HasSuffix(s, ".slice") || strings.HasSuffix(s, ".scope")
+// leaveContainer notes that t has exited: with its first process a container
+// ends. The first process of a pid namespace that somebody made inside of the
+// container has its parent in there.
+func (e *Engine) leaveContainer(t *Thread) {
+	if t.box == nil || t.VPID != 1 || t.VTID != 1 || t.TID == 1 {
+		return
+	}
+	if p := t.Parent(); p == nil || p.box != t.box {
+		e.boxGone = t.box
+	}
 }
 
-func isName(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-') {
-			return false
+// removeContainer forgets the container whose first process exited with the
+// former event.
+func (e *Engine) removeContainer() {
+	c := e.boxGone
+	e.boxGone = nil
+	e.boxes.Remove(c)
+}
+
+// onContainer takes the details of a container out of a capture.
+func onContainer(e *Engine, ev *Event) { e.boxes.Take(container.EventName, ev.text(pJSON), e.now) }
+
+// onAsync takes what a plugin of the reference, or we, wrote into a capture.
+func onAsync(e *Engine, ev *Event) {
+	e.boxes.Take(string(ev.text(pName)), ev.bytes(pData), e.now)
+}
+
+// ClientIsLocal reports whether the client's end of the connection f is the
+// local one, as t sees it: by the addresses of t's container, by those of all
+// containers when t's is not known, and else by those of the host.
+func (e *Engine) ClientIsLocal(t *Thread, f *FD) bool {
+	src, dst := toAddr(f.SrcIP, f.V6), toAddr(f.DstIP, f.V6)
+	if t != nil && t.box != nil && !src.IsLoopback() {
+		if i := t.box.Info(); i != nil && i.IP != "" {
+			switch own := i.Addr(); own {
+			case src:
+				return true
+			case dst:
+				return false
+			}
+		} else if i == nil {
+			if e.boxes.HasAddr(src) {
+				return true
+			}
+			if e.boxes.HasAddr(dst) {
+				return false
+			}
 		}
 	}
-	return s != ""
+	return e.IsLocalAddr(f.SrcIP, f.V6)
 }

@@ -10,59 +10,6 @@ import (
 	"github.com/tiercel/tiercel/scap"
 )
 
-func TestContainerOfCgroup(t *testing.T) {
-	id := "a1b2c3d4e5f6" + strings.Repeat("0123456789abc", 4)
-	const short = "a1b2c3d4e5f6"
-	if len(id) != 64 {
-		t.Fatal("the id of this test must have 64 digits")
-	}
-	tests := []struct {
-		path string
-		id   string
-		typ  ContainerType
-	}{
-		{"/docker/" + id, short, ContainerDocker},
-		{"/system.slice/docker-" + id + ".scope", short, ContainerDocker},
-		{"/docker/" + id + "/init.scope", "", ContainerHost},
-		{"/machine.slice/libpod-" + id + ".scope", short, ContainerPodman},
-		{"/machine.slice/libpod-" + id + ".scope/container", short, ContainerPodman},
-		{"/libpod_parent/libpod-" + id, short, ContainerPodman},
-		{"/machine.slice/libpod-payload-" + id, short, ContainerPodman},
-		{"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + id + ".scope", short, ContainerPodman},
-		{"/kubepods/burstable/podcafe/" + id, short, ContainerCRI},
-		{"/kubepods.slice/kubepods-pod1.slice/cri-containerd-" + id + ".scope", short, ContainerCRI},
-		{"/system.slice/containerd.service/kubepods-besteffort-pod1.slice:cri-containerd:" + id, short, ContainerCRI},
-		{"/kubepods.slice/kubepods-pod1.slice/crio-" + id + ".scope", short, ContainerCRIO},
-		{"/kubepods/burstable/podcafe/crio-" + id, short, ContainerCRIO},
-		{"/system.slice/nerdctl-" + id + ".scope", short, ContainerContainerd},
-		{"/default/mybox", "mybox", ContainerContainerd},
-		{"/default/averyveryverylongname", "averyveryver", ContainerContainerd},
-		{"/service_api/0123456789abcdef0123456789abcdef", "", ContainerHost}, // a service's own group
-		{"/lxc/web", "web", ContainerLXC},
-		{"/lxc/web/init.scope", "web", ContainerLXC},
-		{"/lxc.payload.web/system.slice", "web", ContainerLXC},
-		{"/lxc.payload/web", "web", ContainerLXC},
-		{"/machine/box.libvirt-lxc", "box", ContainerLibvirtLXC},
-		{`/machine.slice/machine-lxc\x2d12\x2dbox.scope`, `12\x2dbox`, ContainerLibvirtLXC},
-		{"/libvirt/lxc/box", "box", ContainerLibvirtLXC},
-		{"/system.slice/runc-bpm-nats.scope", "nats", ContainerBPM},
-		{"/", "", ContainerHost},
-		{"/init.scope", "", ContainerHost},
-		{"/system.slice/ssh.service", "", ContainerHost},
-		{"/user.slice/user-1000.slice/session-1.scope", "", ContainerHost},
-		{"/kubepods/podcafe", "", ContainerHost},
-		{"/a/b/c", "", ContainerHost},
-		{"/docker/" + id[:63], "", ContainerHost}, // not an id
-		{"", "", ContainerHost},
-	}
-	for _, tt := range tests {
-		id, typ := containerOf([]string{"cpuset=" + tt.path})
-		if id != tt.id || typ != tt.typ {
-			t.Errorf("%s: got %q %v, want %q %v", tt.path, id, typ, tt.id, tt.typ)
-		}
-	}
-}
-
 func TestContainerOfProcesses(t *testing.T) {
 	h := newHost(t)
 	docker := "/docker/" + strings.Repeat("ab", 32)

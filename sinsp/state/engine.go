@@ -9,6 +9,7 @@ import (
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/scap/capture"
 	"github.com/tiercel/tiercel/scap/procfs"
+	"github.com/tiercel/tiercel/sinsp/container"
 )
 
 // ProcSource reads what runs already; *procfs.Reader is one.
@@ -52,6 +53,10 @@ type Options struct {
 	// any more; 0 = DefaultIdleAfter. Each thread is looked at once every
 	// SweepEvery; 0 = DefaultSweepEvery.
 	IdleAfter, SweepEvery time.Duration
+
+	// Containers holds the containers and may ask for their details; nil: only
+	// events bring those.
+	Containers *container.Table
 
 	BootTime uint64 // ns since the epoch; 0 = not known
 	Hostname string
@@ -112,6 +117,10 @@ type Engine struct {
 	lists      interner[stringList]
 	cgroupSets interner[*cgroupSet]
 
+	boxes   *container.Table
+	boxGen  uint64               // that the threads were last resolved with
+	boxGone *container.Container // its first process exited with the last event
+
 	hostAccounts accounts
 	accounts     map[string]*accounts // by container id
 	addrs        map[netip.Addr]struct{}
@@ -157,6 +166,7 @@ func New(o Options) *Engine {
 		accounts: make(map[string]*accounts),
 		addrs:    make(map[netip.Addr]struct{}),
 	}
+	e.openContainers()
 	e.ev.Engine = e
 	e.ev.FDNum = -1
 	return e
@@ -247,6 +257,9 @@ func (e *Engine) finish() {
 	if e.closed != nil {
 		e.removeFD(e.closed, e.closedFD)
 		e.closed = nil
+	}
+	if e.boxGone != nil {
+		e.removeContainer()
 	}
 	if e.gone != nil {
 		t := e.gone

@@ -5,6 +5,8 @@ package state
 import (
 	"bytes"
 	"strings"
+
+	"github.com/tiercel/tiercel/sinsp/container"
 )
 
 // interner keeps one copy of values that repeat, found by the bytes that they
@@ -70,9 +72,9 @@ type stringList struct {
 
 // cgroupSet is a thread's cgroups and what follows from them.
 type cgroupSet struct {
-	items []string
-	id    string
-	typ   ContainerType
+	items  []string
+	box    *container.Container // that the paths name; nil on the host
+	boxGen uint64               // of the table of containers that said so
 }
 
 func identity(s string) string { return s }
@@ -134,12 +136,11 @@ func (e *Engine) cgroups(b []byte) *cgroupSet {
 		for i, c := range s.items {
 			s.items[i] = normalCgroup(c)
 		}
-		s.id, s.typ = containerOf(s.items)
 		return s
 	})
 }
 
-var hostCgroups = cgroupSet{typ: ContainerHost}
+var hostCgroups cgroupSet
 
 // normalCgroup gives the controller of "controller=path" the name of the
 // capture format, which is that of the first versions of cgroups.

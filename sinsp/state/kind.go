@@ -121,6 +121,8 @@ var otherEffects = map[string]func(*Engine, *Event){
 	"userdeleted":  onUserDeleted,
 	"groupadded":   onGroupAdded,
 	"groupdeleted": onGroupDeleted,
+	"container":    onContainer,
+	"asyncevent":   onAsync,
 }
 
 // Events whose thread id is none, or not that of a thread to be tracked.
@@ -272,6 +274,8 @@ const (
 	pShell
 	pContainerID
 	pRequest
+	pJSON
+	pData
 	numParams
 )
 
@@ -284,6 +288,7 @@ var paramNames = [numParams]string{
 	"proto", "fd1", "fd2", "source", "peer", "addr", "tuple", "newfd", "cmd", "arg",
 	"first", "last", "ruid", "euid", "suid", "egid", "option", "arg2_int", "cur", "newcur", "oldcur", "resource",
 	"pid_fd", "target_fd", "nstype", "reaper_tid", "msgcontrol", "home", "shell", "container_id", "request",
+	"json", "data",
 }
 
 // makeParams finds where each event type has its parameters; -1 where it lacks

@@ -237,7 +237,7 @@ func (e *Engine) procThread(p *procfs.Process, pt *procfs.Thread, main *Thread) 
 	for _, c := range p.Cgroups {
 		e.enc = append(append(e.enc, c...), 0)
 	}
-	t.setCgroups(e.cgroups(e.enc))
+	e.setCgroups(t, e.cgroups(e.enc))
 	t.Env, t.EnvLine = env.items, env.line
 	e.setCommand(t, comm, e.string(p.Exe), args, nil)
 	t.ExePath, t.Root = e.string(p.ExePath), e.string(p.Root)

@@ -224,7 +224,7 @@ func (e *Engine) takeTexts(ev *Event, t, like *Thread) {
 	}
 	e.setCommand(t, comm, exe, args, like)
 	if b := ev.bytes(pCgroups); len(b) > 0 {
-		t.setCgroups(e.cgroups(b))
+		e.setCgroups(t, e.cgroups(b))
 	}
 }
 
@@ -272,15 +272,11 @@ func (t *Thread) takeImage(o *Thread) {
 	t.Comm, t.Exe, t.ExePath = o.Comm, o.Exe, o.ExePath
 	t.Args, t.Env = o.Args, o.Env
 	t.Cmdline, t.ExeLine, t.ArgLine, t.EnvLine = o.Cmdline, o.ExeLine, o.ArgLine, o.EnvLine
-	t.Cgroups, t.ContainerID, t.ContainerType = o.Cgroups, o.ContainerID, o.ContainerType
+	t.Cgroups, t.ContainerID, t.ContainerType, t.box = o.Cgroups, o.ContainerID, o.ContainerType, o.box
 	t.ExeIno, t.ExeCtime, t.ExeMtime = o.ExeIno, o.ExeCtime, o.ExeMtime
 	t.ExeWritable, t.ExeMemfd = o.ExeWritable, o.ExeMemfd
 	t.ExeUpperLayer, t.ExeLowerLayer = o.ExeUpperLayer, o.ExeLowerLayer
 	t.CtimeDuration, t.CtimePidnsDuration = o.CtimeDuration, o.CtimePidnsDuration
-}
-
-func (t *Thread) setCgroups(s *cgroupSet) {
-	t.Cgroups, t.ContainerID, t.ContainerType = s.items, s.id, s.typ
 }
 
 // setCommand sets the command and the lines that follow from it. The lines of
@@ -501,6 +497,7 @@ func onProcexit(e *Engine, ev *Event) {
 	}
 	e.noteExit(t)
 	markDead(t)
+	e.leaveContainer(t)
 	e.gone = t
 	e.goneReaper, _ = ev.int(pReaperTID)
 }

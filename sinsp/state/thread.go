@@ -2,6 +2,8 @@
 
 package state
 
+import "github.com/tiercel/tiercel/sinsp/container"
+
 // NoID is the value of a thread, process, session or group id that is not
 // known; NoUID that of a user or group.
 const (
@@ -69,6 +71,7 @@ type Thread struct {
 	EnvLine string
 
 	// Owned by the engine.
+	box       *container.Container // nil on the host
 	group     *Group
 	fds       *FDTable
 	parent    *Thread // nil without one
