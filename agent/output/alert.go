@@ -27,6 +27,7 @@ type Alert struct {
 	Message  []byte
 	Fields   []byte // the JSON object of output_fields
 	Detail   []byte // of the agent's own message: the fields as key=value
+	Key      []byte // what makes it a duplicate of another; nil: its message
 }
 
 // Form says how alerts look.
