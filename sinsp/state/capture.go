@@ -50,7 +50,10 @@ func (e *Engine) forget() {
 	e.cache = [cacheSize]*Thread{}
 	e.exited = [exitedSize]exitedThread{}
 	e.hand, e.gone, e.closed = 0, nil, nil
-	e.counters.Threads, e.counters.FDs = 0, 0
+	e.counters.Threads, e.counters.FDs, e.counters.FDsHeld, e.counters.TextBytes = 0, 0, 0, 0
+	e.enterBytes, e.ev.Thread = 0, nil
+	// Their values count the threads that use them.
+	e.args, e.envs = newInterner[*stringList](internLists), newInterner[*stringList](internLists)
 	e.hostAccounts = *newAccounts()
 	clear(e.accounts)
 	e.boxes.Reset()

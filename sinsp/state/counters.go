@@ -69,8 +69,8 @@ type Counters struct {
 func (e *Engine) Counters() Counters {
 	c := e.counters
 	c.Processes = uint64(len(e.groups))
-	c.InternBytes = uint64(e.texts.size() + e.lists.size() + e.cgroupSets.size())
-	c.InternTurns = e.texts.turns + e.lists.turns + e.cgroupSets.turns
+	c.InternBytes = uint64(e.texts.size() + e.args.size() + e.envs.size() + e.cgroupSets.size())
+	c.InternTurns = e.texts.turns + e.args.turns + e.envs.turns + e.cgroupSets.turns
 	return c
 }
 

@@ -44,6 +44,9 @@ func (e *Engine) Lost(events ...uint64) {
 // after a loss: who it is, by an exec; its directory, by a change to an absolute
 // path; all, when /proc was read again.
 func (t *Thread) Doubt() Doubt {
+	if t.engine == nil {
+		return 0 // a copy that is kept for what it says
+	}
 	now := t.engine.lost
 	d := Doubt(0)
 	if t.sure < now {

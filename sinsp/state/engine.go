@@ -36,8 +36,7 @@ type Options struct {
 	// Engine.SetLocalAddrs.
 	LocalAddrs func() []netip.Addr
 
-	// Self is the agent's own process, which is never forgotten, nor counted
-	// out; 0 = none.
+	// Self is the agent's own process, which is never forgotten; 0 = none.
 	Self int64
 
 	MaxThreads   int // 0 = DefaultMaxThreads; beyond it the longest idle ones go, or new ones are refused
@@ -86,18 +85,20 @@ type Engine struct {
 	ev         Event
 	enter      scap.Event // the decoded enter event of the current one
 	now        uint64     // time of the current event
+	clock      uint64     // what waits and ages goes by it; see tick
 	// The times of the first and the last event that counts; see counts.
 	first, counted uint64
 
 	hideEnter bool // see HideEnter
 
-	threads map[int64]*Thread
-	groups  map[int64]*Group
-	cache   [cacheSize]*Thread
-	all     []*Thread // in no order; Thread.slot is the index
-	hand    int       // where the sweep over all goes on
-	swept   uint64    // event time of the last sweep
-	exited  [exitedSize]exitedThread
+	threads   map[int64]*Thread
+	groups    map[int64]*Group
+	cache     [cacheSize]*Thread
+	all       []*Thread // in no order; Thread.slot is the index
+	hand      int       // where the sweep over all goes on
+	swept     uint64    // time of the last sweep, by the clock
+	sweepStep uint64    // ns between two sweeps
+	exited    [exitedSize]exitedThread
 
 	gen     uint64 // of descriptor tables
 	freeFDs []*FD
@@ -112,9 +113,11 @@ type Engine struct {
 	tokens   float64 // questions to /proc that are allowed now
 	tokensTS uint64
 
-	enc        []byte // scratch
+	enterBytes int     // of large remembered enter events
+	nums       []int64 // scratch
+	enc        []byte  // scratch
 	texts      interner[string]
-	lists      interner[stringList]
+	args, envs interner[*stringList]
 	cgroupSets interner[*cgroupSet]
 
 	boxes   *container.Table
@@ -152,20 +155,21 @@ func New(o Options) *Engine {
 		o.SweepEvery = DefaultSweepEvery
 	}
 	e := &Engine{
-		opts:         o,
-		threads:      make(map[int64]*Thread),
-		groups:       make(map[int64]*Group),
-		freeFDs:      make([]*FD, 0, 1024),
-		retired:      make([]*FD, 0, 64),
-		tokens:       lookupBurst * float64(o.LookupsPerSecond),
-		texts:        newInterner[string](internText),
-		lists:        newInterner[stringList](internLists),
+		opts:    o,
+		threads: make(map[int64]*Thread),
+		groups:  make(map[int64]*Group),
+		freeFDs: make([]*FD, 0, 1024),
+		retired: make([]*FD, 0, 64),
+		tokens:  lookupBurst * float64(o.LookupsPerSecond),
+		texts:   newInterner[string](internText),
+		args:    newInterner[*stringList](internLists), envs: newInterner[*stringList](internLists),
 		cgroupSets:   newInterner[*cgroupSet](internCgroups),
 		hostAccounts: *newAccounts(),
 		lost:         noLoss, lostBefore: noLoss,
 		accounts: make(map[string]*accounts),
 		addrs:    make(map[netip.Addr]struct{}),
 	}
+	e.sweepStep = uint64(o.SweepEvery) / sweepSteps
 	e.openContainers()
 	e.ev.Engine = e
 	e.ev.FDNum = -1
@@ -215,6 +219,7 @@ func (e *Engine) Process(in *scap.Event) *Event {
 func (e *Engine) begin(ev *Event, in *scap.Event) {
 	ts := in.Timestamp()
 	e.now = ts
+	e.tick(ts)
 	if e.first == 0 {
 		ev.FirstTS, e.counted = ts, ts
 	}
@@ -266,7 +271,7 @@ func (e *Engine) finish() {
 		e.gone = nil
 		e.remove(t, e.goneReaper)
 	}
-	if e.now-e.swept >= sweepEvery {
+	if e.clock-e.swept >= e.sweepStep {
 		e.sweep()
 	}
 }
@@ -277,7 +282,7 @@ func (e *Engine) attachThread(ev *Event, k *kind) {
 		return
 	}
 	t := e.Thread(tid)
-	if k.thread == lookupThread && (t == nil || (!t.Valid() && e.now >= t.retryTS)) {
+	if k.thread == lookupThread && (t == nil || (!t.Valid() && e.due(t.retryTS))) {
 		t = e.resolve(tid, t)
 	}
 	if t == nil {
@@ -285,11 +290,10 @@ func (e *Engine) attachThread(ev *Event, k *kind) {
 	}
 	t.Flags |= FlagActive
 	t.accessTS = e.now
-	if t.seen != e.lost {
-		ev.LostBefore = uint64(e.lost - t.seen)
-		t.seen = e.lost
-	}
 	ev.Thread = t
+	if t.healed != e.lost {
+		e.afterLoss(ev, k, t)
+	}
 }
 
 // attachEnter remembers an enter event, or finds the one of an exit event.
@@ -303,12 +307,8 @@ func (e *Engine) attachEnter(ev *Event, k *kind) {
 			e.counters.EnterDropped++
 			t.enter = t.enter[:0]
 		}
-		if raw := ev.Raw(); k.remember && len(raw) <= maxEnterSize {
-			if cap(t.enter) > keptEnterSize && len(raw) <= keptEnterSize {
-				t.enter = nil
-			}
-			t.enter = append(t.enter, raw...)
-			e.counters.EnterStored++
+		if k.remember {
+			e.rememberEnter(t, ev.Raw())
 		}
 		return
 	}
@@ -324,6 +324,35 @@ func (e *Engine) attachEnter(ev *Event, k *kind) {
 		return
 	}
 	e.counters.EnterDropped++
+}
+
+// rememberEnter keeps the bytes of an enter event with its thread, as long as
+// there is room.
+func (e *Engine) rememberEnter(t *Thread, raw []byte) {
+	if len(raw) > cap(t.enter) || (cap(t.enter) > keptEnterSize && len(raw) <= keptEnterSize) {
+		e.forgetEnter(t)
+	}
+	if len(raw) > keptEnterSize && t.enter == nil {
+		if len(raw) > maxEnterSize || e.enterBytes+len(raw) > maxEnterBytes {
+			e.counters.EnterTooBig++
+			return
+		}
+		e.enterBytes += len(raw)
+		t.enter = make([]byte, 0, len(raw))
+	}
+	if t.enter == nil {
+		t.enter = make([]byte, 0, keptEnterSize)
+	}
+	t.enter = append(t.enter, raw...)
+	e.counters.EnterStored++
+}
+
+// forgetEnter gives back the memory of a large enter event.
+func (e *Engine) forgetEnter(t *Thread) {
+	if cap(t.enter) > keptEnterSize {
+		e.enterBytes -= cap(t.enter)
+	}
+	t.enter = nil
 }
 
 // isEnterOf reports whether the two are halves of one call. A successful
@@ -346,13 +375,26 @@ func (e *Engine) attachFD(ev *Event, k *kind) {
 	if !ok {
 		return
 	}
+	t := ev.Thread
 	ev.FDNum = n
-	ev.Thread.lastFD = n
-	if f := ev.Thread.FDs().Get(n); f != nil {
-		ev.FD = f
-		ev.OldName = f.Name
-		ev.hadFD = true
+	again := t.lastFD == n
+	t.lastFD = n
+	f := t.fds.Get(n)
+	if f == nil {
+		e.counters.FDMisses++
+		if f = e.missedFD(ev, k, n); f == nil {
+			return
+		}
 	}
+	if again {
+		e.counters.FDCacheHits++
+	} else {
+		e.counters.FDHits++
+	}
+	t.fds.usedTS = e.clock
+	ev.FD = f
+	ev.OldName = f.Name
+	ev.hadFD = true
 }
 
 // setFD makes f the descriptor of the event.

@@ -6,23 +6,33 @@ package state
 // by fork share its content until one of them changes something, so that a fork
 // costs the same whatever is open.
 type FDTable struct {
-	slots *fdSlots
-	gen   uint64    // entries of this generation belong to this table alone
-	refs  int       // threads that use the table
-	sure  lossCount // Engine.lost when it was complete last
+	slots    *fdSlots
+	gen      uint64    // entries of this generation belong to this table alone
+	refs     int       // threads that use the table
+	sure     lossCount // Engine.lost when it was complete last
+	usedTS   uint64    // Engine.clock when it was used last
+	missed   int64     // looked for in /proc last, not again before missedTS
+	missedTS uint64
 }
 
 // fdSlots is the content of one or several tables.
 type fdSlots struct {
 	dense  []*FD         // by number
-	sparse map[int64]*FD // numbers from denseFDs upward
+	sparse map[int64]*FD // the others: beyond the end of dense
 	n      int
 	hand   int // where eviction goes on
 	refs   int // tables that use it; it may be written when there is one
 }
 
-// denseFDs is the first number that is kept in a map.
-const denseFDs = 4096
+// A number goes into the dense part when that has at most so many slots per
+// entry then, or so few at all. One dup2 to a high number must not cost a page.
+const (
+	slotsPerFD = 4
+	fewSlots   = 64
+	maxSlots   = 1 << 16
+	// The dense part shrinks when it has more than this many slots per entry.
+	emptySlots = 32
+)
 
 var noFDs FDTable
 
@@ -35,7 +45,7 @@ func (t *FDTable) Get(n int64) *FD {
 	if uint64(n) < uint64(len(s.dense)) {
 		return s.dense[n]
 	}
-	if n >= denseFDs && s.sparse != nil {
+	if s.sparse != nil {
 		return s.sparse[n]
 	}
 	return nil
@@ -49,7 +59,7 @@ func (t *FDTable) Len() int {
 	return t.slots.n
 }
 
-// All ranges over the descriptors; those below 4096 come first, in ascending
+// All ranges over the descriptors; the low numbers come first, in ascending
 // order.
 func (t *FDTable) All() func(yield func(*FD) bool) {
 	return func(yield func(*FD) bool) {
@@ -69,38 +79,46 @@ func (t *FDTable) All() func(yield func(*FD) bool) {
 	}
 }
 
-// writable gives the table a content of its own.
-func (t *FDTable) writable() *fdSlots {
+// writable gives the table a content of its own. A copy that the budget has no
+// room for stays empty.
+func (e *Engine) writable(t *FDTable) *fdSlots {
 	s := t.slots
 	switch {
 	case s == nil:
-		s = &fdSlots{refs: 1}
-	case s.refs == 1:
-		return s
-	default:
+		t.slots = &fdSlots{refs: 1}
+	case s.refs > 1:
 		s.refs--
-		c := &fdSlots{n: s.n, hand: s.hand, refs: 1}
-		c.dense = append(make([]*FD, 0, len(s.dense)+8), s.dense...)
-		if len(s.sparse) > 0 {
-			c.sparse = make(map[int64]*FD, len(s.sparse))
-			for k, f := range s.sparse {
-				c.sparse[k] = f
-			}
+		t.slots = &fdSlots{refs: 1}
+		if !e.holdFDs(t, s.n) {
+			e.counters.FDs -= uint64(s.n)
+			e.counters.FDsEvictedTotal += uint64(s.n)
+			t.sure = neverSure
+			break
 		}
-		s = c
+		t.slots.copyFrom(s)
 	}
-	t.slots = s
-	return s
+	return t.slots
+}
+
+func (s *fdSlots) copyFrom(o *fdSlots) {
+	s.n, s.hand = o.n, o.hand
+	s.dense = append(make([]*FD, 0, len(o.dense)+8), o.dense...)
+	if len(o.sparse) > 0 {
+		s.sparse = make(map[int64]*FD, len(o.sparse))
+		for k, f := range o.sparse {
+			s.sparse[k] = f
+		}
+	}
 }
 
 // set stores f, or removes the entry n when f is nil, and returns what was
 // there.
 func (s *fdSlots) set(n int64, f *FD) (old *FD) {
+	if n >= int64(len(s.dense)) && f != nil && n < max(fewSlots, min(slotsPerFD*int64(s.n+1), maxSlots)) {
+		s.grow(n)
+	}
 	switch {
-	case n < denseFDs:
-		for int64(len(s.dense)) <= n {
-			s.dense = append(s.dense, nil)
-		}
+	case n < int64(len(s.dense)):
 		old, s.dense[n] = s.dense[n], f
 	case f == nil:
 		old = s.sparse[n]
@@ -117,8 +135,44 @@ func (s *fdSlots) set(n int64, f *FD) (old *FD) {
 	}
 	if f != nil {
 		s.n++
+	} else if old != nil && len(s.dense) > 4*fewSlots && s.n*emptySlots < len(s.dense) {
+		s.shrink()
 	}
 	return old
+}
+
+// shrink gives back the memory of many entries that were closed.
+func (s *fdSlots) shrink() {
+	high := s.dense[fewSlots:]
+	s.dense = append(make([]*FD, 0, fewSlots), s.dense[:fewSlots]...)
+	for i, f := range high {
+		if f != nil {
+			if s.sparse == nil {
+				s.sparse = make(map[int64]*FD)
+			}
+			s.sparse[int64(fewSlots+i)] = f
+		}
+	}
+}
+
+// grow makes the dense part hold the number n, with the entries that were
+// beyond its end.
+func (s *fdSlots) grow(n int64) {
+	for int64(len(s.dense)) <= n {
+		s.dense = append(s.dense, nil)
+	}
+	if len(s.sparse) == 0 {
+		return
+	}
+	for k, f := range s.sparse {
+		if k <= n {
+			s.dense[k] = f
+			delete(s.sparse, k)
+		}
+	}
+	if len(s.sparse) == 0 {
+		s.sparse = nil
+	}
 }
 
 // victim chooses the entry that makes room for a new one: the next behind the
@@ -174,7 +228,9 @@ func (e *Engine) releaseTable(t *FDTable) {
 	}
 	if s := t.slots; s != nil {
 		e.counters.FDs -= uint64(s.n)
-		s.refs--
+		if s.refs--; s.refs == 0 {
+			e.counters.FDsHeld -= uint64(s.n)
+		}
 		t.slots = nil
 	}
 }
@@ -216,9 +272,10 @@ func (e *Engine) copyFD(f *FD, n int64) *FD {
 // its number. It returns f, or nil when the number is none.
 func (e *Engine) addFD(t *FDTable, f *FD) *FD {
 	if f.Num < 0 || f.Num > maxFDNum {
+		e.counters.AbsurdEvents++
 		return nil
 	}
-	s := t.writable()
+	s := e.writable(t)
 	f.gen = t.gen
 	old := s.set(f.Num, f)
 	if old != nil {
@@ -226,20 +283,78 @@ func (e *Engine) addFD(t *FDTable, f *FD) *FD {
 		return f
 	}
 	e.counters.FDs++
+	e.counters.FDsHeld++
 	e.counters.FDsAdded++
-	if s.n > e.opts.MaxFDs {
+	t.usedTS = e.clock
+	switch {
+	case s.n > e.opts.MaxFDs:
 		// The table is full of entries whose close was lost, or the process
 		// has that many: newer ones matter more.
-		s.set(f.Num, nil)
-		if v := s.victim(); v != nil {
-			s.set(v.Num, nil)
-			e.retire(t, v)
-			e.counters.FDs--
-			e.counters.FDsEvicted++
-		}
-		s.set(f.Num, f)
+		e.evictFD(t, f, &e.counters.FDsEvicted)
+	case e.counters.FDsHeld > uint64(e.opts.MaxFDsTotal) && !e.shedFDs(t):
+		e.evictFD(t, f, &e.counters.FDsEvictedTotal)
 	}
 	return f
+}
+
+// evictFD drops an entry of the table other than f.
+func (e *Engine) evictFD(t *FDTable, f *FD, counter *uint64) {
+	s := t.slots
+	s.set(f.Num, nil)
+	v := s.victim()
+	if v == nil {
+		v = f
+	} else {
+		s.set(v.Num, nil)
+		s.set(f.Num, f)
+		e.retire(t, v)
+	}
+	t.sure = neverSure
+	e.counters.FDs--
+	e.counters.FDsHeld--
+	*counter++
+}
+
+// holdFDs makes room for n more entries, which t will hold.
+func (e *Engine) holdFDs(t *FDTable, n int) bool {
+	limit := uint64(e.opts.MaxFDsTotal)
+	for e.counters.FDsHeld+uint64(n) > limit {
+		if !e.shedFDs(t) {
+			return false
+		}
+	}
+	e.counters.FDsHeld += uint64(n)
+	return true
+}
+
+// shedFDs forgets all descriptors of a process that has not used any for long,
+// but of t and of what must not be forgotten. What it opens later is known
+// again; for the rest /proc can be asked.
+func (e *Engine) shedFDs(keep *FDTable) bool {
+	var worst *FDTable
+	for range min(roomAttempts, len(e.all)) {
+		e.hand = (e.hand + 1) % len(e.all)
+		t := e.all[e.hand]
+		if t.fds == nil || t.fds == keep || t.fds.slots == nil || t.fds.slots.refs > 1 || t.fds.Len() == 0 || e.protected(t) {
+			continue
+		}
+		if t.Dead() {
+			worst = t.fds
+			break
+		}
+		if worst == nil || t.fds.usedTS < worst.usedTS {
+			worst = t.fds
+		}
+	}
+	if worst == nil {
+		return false
+	}
+	n := uint64(worst.slots.n)
+	worst.slots, worst.sure = nil, neverSure
+	e.counters.FDs -= n
+	e.counters.FDsHeld -= n
+	e.counters.FDsEvictedTotal += n
+	return true
 }
 
 // maxFDNum is beyond the highest number that the kernel hands out
@@ -251,8 +366,12 @@ func (e *Engine) removeFD(t *FDTable, n int64) {
 	if t == nil || t.Get(n) == nil {
 		return
 	}
-	old := t.writable().set(n, nil)
+	old := e.writable(t).set(n, nil)
+	if old == nil {
+		return // there was no room for a table of its own
+	}
 	e.counters.FDs--
+	e.counters.FDsHeld--
 	e.counters.FDsRemoved++
 	e.retire(t, old)
 }
@@ -263,9 +382,13 @@ func (e *Engine) ownFD(t *FDTable, n int64) *FD {
 	if f == nil || f.gen == t.gen {
 		return f
 	}
+	s := e.writable(t)
+	if t.Get(n) == nil {
+		return nil // there was no room for a table of its own
+	}
 	c := e.copyFD(f, n)
 	c.gen = t.gen
-	t.writable().set(n, c)
+	s.set(n, c)
 	return c
 }
 
@@ -289,17 +412,36 @@ func (e *Engine) recycle() {
 
 // closeOnExec drops the entries that do not survive an exec.
 func (e *Engine) closeOnExec(t *FDTable) {
-	if t == nil || t.slots == nil {
+	if t == nil {
 		return
 	}
-	for n := 0; n < len(t.slots.dense); n++ {
-		if f := t.slots.dense[n]; f != nil && f.Flags&OpenCloexec != 0 {
-			e.removeFD(t, int64(n))
+	e.rangeFDs(t, 0, maxFDNum, func(f *FD) {
+		if f.Flags&OpenCloexec != 0 {
+			e.removeFD(t, f.Num)
+		}
+	})
+}
+
+// rangeFDs calls fn for the entries with numbers from first to last. It may
+// remove and change the entry that it is called with.
+func (e *Engine) rangeFDs(t *FDTable, first, last int64, fn func(*FD)) {
+	if t.slots == nil {
+		return
+	}
+	e.nums = e.nums[:0]
+	for n := first; n <= last && n < int64(len(t.slots.dense)); n++ {
+		if t.slots.dense[n] != nil {
+			e.nums = append(e.nums, n)
 		}
 	}
-	for n, f := range t.slots.sparse {
-		if f.Flags&OpenCloexec != 0 {
-			e.removeFD(t, n)
+	for n := range t.slots.sparse {
+		if n >= first && n <= last {
+			e.nums = append(e.nums, n)
+		}
+	}
+	for _, n := range e.nums {
+		if f := t.Get(n); f != nil {
+			fn(f)
 		}
 	}
 }

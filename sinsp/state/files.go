@@ -153,28 +153,16 @@ func onCloseRange(e *Engine, ev *Event) {
 	if flags&closeRangeUnshare != 0 {
 		e.ownTable(t)
 	}
-	for n := first; n < denseFDs && n <= last; n++ {
-		if t.fds.slots == nil || n >= uint64(len(t.fds.slots.dense)) {
-			break
-		}
-		e.closeRanged(t.fds, int64(n), flags)
-	}
-	if t.fds.slots == nil {
+	if first > maxFDNum {
 		return
 	}
-	for n := range t.fds.slots.sparse {
-		if uint64(n) >= first && uint64(n) <= last {
-			e.closeRanged(t.fds, n, flags)
+	e.rangeFDs(t.fds, int64(first), int64(min(last, maxFDNum)), func(f *FD) {
+		if flags&closeRangeCloexec == 0 {
+			e.removeFD(t.fds, f.Num)
+		} else if f := e.ownFD(t.fds, f.Num); f != nil {
+			f.Flags |= OpenCloexec
 		}
-	}
-}
-
-func (e *Engine) closeRanged(t *FDTable, n int64, flags uint32) {
-	if flags&closeRangeCloexec == 0 {
-		e.removeFD(t, n)
-	} else if f := e.ownFD(t, n); f != nil {
-		f.Flags |= OpenCloexec
-	}
+	})
 }
 
 // onDup copies a descriptor: dup, dup2, dup3.

@@ -60,15 +60,9 @@ func (in *interner[V]) keep(key string, v V) {
 // argument lists of a busy host fit; a flood of distinct ones costs no more.
 const (
 	internText    = 1 << 20
-	internLists   = 1 << 20
+	internLists   = 1 << 20 // one for arguments, one for environments
 	internCgroups = 256 << 10
 )
-
-// stringList is a list of strings and the same joined by blanks.
-type stringList struct {
-	items []string
-	line  string
-}
 
 // cgroupSet is a thread's cgroups and what follows from them.
 type cgroupSet struct {
@@ -101,19 +95,34 @@ func (e *Engine) string(s string) string {
 	return e.text([]byte(s))
 }
 
-// list returns the NUL-terminated strings in b.
-func (e *Engine) list(b []byte) stringList {
+// argList returns the arguments in b, NUL-terminated; envList the variables.
+func (e *Engine) argList(b []byte) *stringList {
 	if len(b) == 0 {
-		return stringList{}
+		return &noStrings
 	}
-	return e.lists.get(b, makeList)
+	return e.args.get(b, makeArgs)
+}
+
+func (e *Engine) envList(b []byte) *stringList {
+	if len(b) == 0 {
+		return &noStrings
+	}
+	return e.envs.get(b, makeList)
+}
+
+// makeArgs makes a list that stands in two more lines, which begin with the
+// command and with argv[0].
+func makeArgs(raw string) *stringList {
+	l := makeList(raw)
+	l.copies = 3
+	return l
 }
 
 // makeList splits raw at its NULs. The items are parts of the line, which has
 // blanks there; so raw can go when the interner forgets it.
-func makeList(raw string) stringList {
+func makeList(raw string) *stringList {
 	raw = strings.TrimSuffix(raw, "\x00")
-	l := stringList{line: strings.ReplaceAll(raw, "\x00", " ")}
+	l := &stringList{line: strings.ReplaceAll(raw, "\x00", " "), copies: 1}
 	l.items = make([]string, 0, strings.Count(raw, "\x00")+1)
 	for from := 0; from <= len(raw); {
 		to := strings.IndexByte(raw[from:], 0)

@@ -16,6 +16,8 @@ type kind struct {
 	onError  bool // handle looks at failed calls too
 	syscall  bool
 	internal bool // not of a thread: tells the model something
+	heals    bool // its thread may be read again from /proc before
+	endsFD   bool // the descriptor is gone after it
 	remember bool // an enter event that its exit event may need
 }
 
@@ -133,8 +135,9 @@ var threadless = map[string]bool{
 
 // Bounds of remembered enter events, in bytes.
 const (
-	maxEnterSize  = 4096 // longer ones are not remembered
-	keptEnterSize = 256  // capacity that stays with a thread
+	maxEnterSize  = 4096     // longer ones are not remembered
+	keptEnterSize = 256      // capacity that stays with a thread
+	maxEnterBytes = 16 << 20 // of those that are longer than that, in all threads
 )
 
 var (
@@ -161,6 +164,9 @@ func makeKind(info *scap.EventInfo) kind {
 	k.internal = info.Class == scap.ClassMetaevent
 	k.usesFD = info.Flags&(scap.EFCreatesFD|scap.EFUsesFD|scap.EFDestroysFD) != 0
 	k.thread = threadOf(info)
+	k.endsFD = info.Flags&scap.EFDestroysFD != 0
+	// An exec tells most anew, and what it started from is gone from /proc.
+	k.heals = k.exit && k.syscall && info.Name != "execve" && info.Name != "execveat"
 	if k.exit && len(info.Params) > 0 {
 		p := info.Params[0]
 		switch p.Type {

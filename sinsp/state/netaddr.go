@@ -22,8 +22,8 @@ func (e *Engine) IsLocalAddr(ip [16]byte, v6 bool) bool {
 
 // refreshAddrs reads the addresses when they are too old.
 func (e *Engine) refreshAddrs() {
-	if e.opts.LocalAddrs != nil && (e.addrsTS == 0 || e.now > e.addrsTS+addrsRetry) {
-		e.addrsTS = max(e.now, 1)
+	if e.opts.LocalAddrs != nil && (e.addrsTS == 0 || e.due(e.addrsTS)) {
+		e.addrsTS = e.clock + addrsRetry
 		e.SetLocalAddrs(e.opts.LocalAddrs())
 	}
 }

@@ -38,20 +38,20 @@ func (e *Engine) resolve(tid int64, old *Thread) *Thread {
 		}
 	}
 	if old != nil {
-		old.retryTS = e.now + retryAfter
+		old.retryTS = e.clock + retryAfter
 		return old
 	}
 	t := e.newThread(tid)
 	t.Comm, t.Exe, t.Cmdline, t.ExeLine = Unknown, Unknown, Unknown, Unknown
-	t.retryTS = e.now + retryAfter
-	t.seen = e.lostBefore
+	t.retryTS = e.clock + retryAfter
+	t.seen, t.healed = e.lostBefore, neverSure
 	e.counters.Placeholders++
 	return e.insert(t)
 }
 
 // lookup asks /proc for a thread and its process, within the limit.
 func (e *Engine) lookup(tid int64) *Thread {
-	if !e.allowed() {
+	if !e.allowed(0) {
 		e.counters.LookupsDenied++
 		return nil
 	}
@@ -73,21 +73,21 @@ func (e *Engine) lookup(tid int64) *Thread {
 		e.counters.LookupsFailed++
 		return nil
 	}
-	t.seen = e.lostBefore // its events so far were lost
+	t.seen, t.healed = e.lostBefore, neverSure // its events so far were lost
 	if t.parent == nil && t.PTID > 0 {
 		e.adopt(t, e.Thread(t.PTID))
 	}
 	return t
 }
 
-// allowed takes a token for a question to /proc.
-func (e *Engine) allowed() bool {
+// allowed takes a token for a question to /proc, if more than reserve are left.
+func (e *Engine) allowed(reserve float64) bool {
 	rate := float64(e.opts.LookupsPerSecond)
-	if e.now > e.tokensTS {
-		e.tokens = min(lookupBurst*rate, e.tokens+rate*float64(e.now-e.tokensTS)/1e9)
+	if e.clock > e.tokensTS {
+		e.tokens = min(lookupBurst*rate, e.tokens+rate*float64(e.clock-e.tokensTS)/1e9)
 	}
-	e.tokensTS = e.now
-	if e.tokens < 1 {
+	e.tokensTS = e.clock
+	if e.tokens < 1+reserve {
 		return false
 	}
 	e.tokens--
@@ -205,17 +205,9 @@ func (t *Thread) sameStart(p *procfs.Process) bool {
 // texts it shares, nil for the main thread itself.
 func (e *Engine) procThread(p *procfs.Process, pt *procfs.Thread, main *Thread) *Thread {
 	t := e.newThread(pt.TID)
-	t.sure = e.lost
 	t.PID, t.PTID = p.PID, max(pt.PTID, 0)
-	t.SID, t.PGID, t.VPGID = pt.VSID, pt.PGID, pt.VPGID
-	t.VTID, t.VPID = pt.VTID, pt.VPID
-	t.UID, t.GID, t.LoginUID = pt.UID, pt.GID, p.LoginUID
-	t.CapInheritable, t.CapPermitted, t.CapEffective = pt.CapInheritable, pt.CapPermitted, pt.CapEffective
-	t.TTY = pt.TTY
-	t.VMSize, t.VMRSS, t.VMSwap = pt.VMSize, pt.VMRSS, pt.VMSwap
-	t.PfMajor, t.PfMinor = pt.PfMajor, pt.PfMinor
 	t.CloneTS, t.PidnsInitStartTS = pt.StartTS, p.PidnsStart
-	t.FDLimit = p.FDLimit
+	e.takeProcIDs(t, p, pt)
 	comm := e.string(pt.Comm)
 	if main != nil {
 		t.takeImage(main)
@@ -223,29 +215,48 @@ func (e *Engine) procThread(p *procfs.Process, pt *procfs.Thread, main *Thread) 
 		e.setComm(t, comm)
 		return t
 	}
-	e.enc = e.enc[:0]
-	for _, a := range p.Args {
-		e.enc = append(append(e.enc, a...), 0)
-	}
-	args := e.list(e.enc)
-	e.enc = e.enc[:0]
-	for _, v := range p.Env {
-		e.enc = append(append(e.enc, v...), 0)
-	}
-	env := e.list(e.enc)
-	e.enc = e.enc[:0]
-	for _, c := range p.Cgroups {
-		e.enc = append(append(e.enc, c...), 0)
-	}
-	e.setCgroups(t, e.cgroups(e.enc))
-	t.Env, t.EnvLine = env.items, env.line
+	e.setProcCgroups(t, p)
+	t.Root = e.string(p.Root)
+	e.takeProcImage(t, p, comm)
+	return t
+}
+
+// takeProcIDs takes the numbers that a thread may change while it lives.
+func (e *Engine) takeProcIDs(t *Thread, p *procfs.Process, pt *procfs.Thread) {
+	t.sure, t.healed = e.lost, e.lost
+	t.SID, t.PGID, t.VPGID = pt.VSID, pt.PGID, pt.VPGID
+	t.VTID, t.VPID = pt.VTID, pt.VPID
+	t.UID, t.GID, t.LoginUID = pt.UID, pt.GID, p.LoginUID
+	t.CapInheritable, t.CapPermitted, t.CapEffective = pt.CapInheritable, pt.CapPermitted, pt.CapEffective
+	t.TTY = pt.TTY
+	t.VMSize, t.VMRSS, t.VMSwap = pt.VMSize, pt.VMRSS, pt.VMSwap
+	t.PfMajor, t.PfMinor = pt.PfMajor, pt.PfMinor
+	t.FDLimit = p.FDLimit
+}
+
+// takeProcImage takes what belongs to the program that runs.
+func (e *Engine) takeProcImage(t *Thread, p *procfs.Process, comm string) {
+	args := e.argList(e.joinNUL(p.Args))
+	e.setEnv(t, e.envList(e.joinNUL(p.Env)))
 	e.setCommand(t, comm, e.string(p.Exe), args, nil)
-	t.ExePath, t.Root = e.string(p.ExePath), e.string(p.Root)
+	t.ExePath = e.string(p.ExePath)
 	t.ExeIno, t.ExeCtime, t.ExeMtime = p.ExeIno, p.ExeCtime, p.ExeMtime
 	t.ExeWritable, t.ExeMemfd = p.ExeWritable, p.ExeMemfd
 	t.ExeUpperLayer, t.ExeLowerLayer = p.ExeUpperLayer, p.ExeLowerLayer
 	t.setDurations()
-	return t
+}
+
+func (e *Engine) setProcCgroups(t *Thread, p *procfs.Process) {
+	e.setCgroups(t, e.cgroups(e.joinNUL(p.Cgroups)))
+}
+
+// joinNUL returns the texts as an event has them. It is scratch.
+func (e *Engine) joinNUL(texts []string) []byte {
+	e.enc = e.enc[:0]
+	for _, s := range texts {
+		e.enc = append(append(e.enc, s...), 0)
+	}
+	return e.enc
 }
 
 // addProcFD puts a descriptor of /proc into a table.

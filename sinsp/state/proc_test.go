@@ -122,11 +122,10 @@ func TestThreadTableIsBounded(t *testing.T) {
 		h.clone(100, 200+i, 0)
 	}
 	equal(t, "threads", h.e.NumThreads(), 10)
-	equal(t, "refused", h.e.Counters().ThreadsRefused, 42)
-	ev := h.play(scap.EvReadX, 249, p{"res": 0, "fd": 0})
-	if ev.Thread != nil {
-		t.Fatal("a refused thread is there")
-	}
+	equal(t, "evicted", h.e.Counters().ThreadsEvicted, 42)
+	h.thread(1)
+	h.thread(100)
+	h.thread(249)
 	equal(t, "descriptors counted", h.e.Counters().FDs, countFDs(h.e))
 }
 
@@ -149,12 +148,12 @@ func TestSweepForgetsLostExits(t *testing.T) {
 	h.clone(100, 200, 0)
 	h.clone(100, 300, 0)
 	for range 1000 {
-		h.ts += sweepEvery
+		h.ts += uint64(DefaultSweepEvery) / sweepSteps
 		h.tick()
 	}
 	h.absent(200)
 	h.thread(300)
-	equal(t, "evicted", h.e.Counters().ThreadsEvicted, 1)
+	equal(t, "gone", h.e.Counters().ThreadsGone, 1)
 }
 
 func TestPrimeWhileEventsWait(t *testing.T) {

@@ -163,7 +163,7 @@ func (e *Engine) takeClone(ev *Event, t, like *Thread, caller int64) {
 	t.PID, t.PTID = t.TID, caller
 	if like != nil {
 		t.takeImage(like)
-		t.sure = like.sure
+		t.sure, t.healed = like.sure, like.healed
 		t.Root, t.LoginUID, t.TTY = like.Root, like.LoginUID, like.TTY
 		t.SID, t.VPGID, t.PGID = like.SID, like.VPGID, like.PGID
 		t.CapInheritable, t.CapPermitted, t.CapEffective = like.CapInheritable, like.CapPermitted, like.CapEffective
@@ -208,13 +208,13 @@ func (e *Engine) insertClone(t, like *Thread) *Thread {
 // takeTexts takes command, arguments and cgroups from a clone or exec event,
 // where it has them.
 func (e *Engine) takeTexts(ev *Event, t, like *Thread) {
-	exe, args := t.Exe, stringList{t.Args, t.ArgLine}
+	exe, args := t.Exe, t.args
 	// An empty argv[0] is a NUL and not nothing: whoever starts a program
 	// without a name must not pass for the former one.
 	if b := ev.bytes(pExe); len(b) > 0 {
 		exe = e.text(cText(b))
 		// Without exe the arguments were not readable either.
-		args = e.list(ev.bytes(pArgs))
+		args = e.argList(ev.bytes(pArgs))
 	}
 	comm := t.Comm
 	if b := ev.text(pComm); len(b) > 0 {
@@ -270,7 +270,7 @@ func onMemory(_ *Engine, ev *Event) {
 // takeImage copies what belongs to the program that runs.
 func (t *Thread) takeImage(o *Thread) {
 	t.Comm, t.Exe, t.ExePath = o.Comm, o.Exe, o.ExePath
-	t.Args, t.Env = o.Args, o.Env
+	t.args, t.Args, t.env, t.Env = o.args, o.Args, o.env, o.Env
 	t.Cmdline, t.ExeLine, t.ArgLine, t.EnvLine = o.Cmdline, o.ExeLine, o.ArgLine, o.EnvLine
 	t.Cgroups, t.ContainerID, t.ContainerType, t.box = o.Cgroups, o.ContainerID, o.ContainerType, o.box
 	t.ExeIno, t.ExeCtime, t.ExeMtime = o.ExeIno, o.ExeCtime, o.ExeMtime
@@ -281,8 +281,10 @@ func (t *Thread) takeImage(o *Thread) {
 
 // setCommand sets the command and the lines that follow from it. The lines of
 // like are shared where they are the same.
-func (e *Engine) setCommand(t *Thread, comm, exe string, args stringList, like *Thread) {
-	t.Comm, t.Exe, t.Args, t.ArgLine = comm, exe, args.items, args.line
+func (e *Engine) setCommand(t *Thread, comm, exe string, args *stringList, like *Thread) {
+	t.Comm, t.Exe = comm, exe
+	e.setArgs(t, args)
+	args = t.args
 	if like != nil && like.ArgLine == args.line && like.Comm == comm && like.Exe == exe {
 		t.Cmdline, t.ExeLine = like.Cmdline, like.ExeLine
 		return
@@ -325,8 +327,7 @@ func onExec(e *Engine, ev *Event) {
 	}
 	e.takeTexts(ev, t, nil)
 	e.takeNumbers(ev, t)
-	env := e.list(ev.bytes(pEnv))
-	t.Env, t.EnvLine = env.items, env.line
+	e.setEnv(t, e.envList(ev.bytes(pEnv)))
 	e.takeExecIDs(ev, t)
 	t.LastExecTS = e.now
 	t.ExePath = e.execPath(ev, t)

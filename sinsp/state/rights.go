@@ -46,12 +46,5 @@ func (e *Engine) receiveFD(t *Thread, n int64) {
 	if e.opts.Proc == nil || t.PID <= 0 {
 		return
 	}
-	if !e.allowed() {
-		e.counters.LookupsDenied++
-		return
-	}
-	e.counters.FDLookups++
-	if p, err := e.opts.Proc.LookupFD(t.PID, n); err == nil && p.Num == n {
-		e.addProcFD(t.fds, &p, 0, nil)
-	}
+	e.lookupFD(t, n)
 }

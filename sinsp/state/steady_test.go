@@ -167,7 +167,7 @@ func TestInternersAreBounded(t *testing.T) {
 	before := heap()
 	for i := range 100_000 {
 		h.e.text(fmt.Appendf(nil, "/some/path/that/never/comes/again/%d", i))
-		h.e.list(fmt.Appendf(nil, "never\x00again\x00%d\x00", i))
+		h.e.argList(fmt.Appendf(nil, "never\x00again\x00%d\x00", i))
 	}
 	if grown := int64(heap()) - int64(before); grown > 16<<20 {
 		t.Errorf("the heap grew by %d bytes", grown)

@@ -6,12 +6,16 @@ package state
 func (e *Engine) Thread(tid int64) *Thread {
 	slot := &e.cache[uint64(tid)%cacheSize]
 	if t := *slot; t != nil && t.TID == tid {
+		e.counters.ThreadCacheHits++
 		return t
 	}
 	t := e.threads[tid]
-	if t != nil {
-		*slot = t
+	if t == nil {
+		e.counters.ThreadMisses++
+		return nil
 	}
+	e.counters.ThreadMapHits++
+	*slot = t
 	return t
 }
 
@@ -71,7 +75,7 @@ func (e *Engine) leader(t *Thread, id int64, byID bool, get func(*Thread) int64)
 // newThread returns a thread of which nothing but the id is known.
 func (e *Engine) newThread(tid int64) *Thread {
 	return &Thread{
-		engine: e, seen: e.lost,
+		engine: e, seen: e.lost, healed: e.lost, args: &noStrings, env: &noStrings,
 		TID: tid, PID: NoID, PTID: NoID, SID: NoID, VPGID: NoID, PGID: NoID, VTID: NoID, VPID: NoID,
 		UID: NoUID, GID: NoUID, LoginUID: NoUID, FDLimit: -1,
 		Flags: FlagNameChanged, ContainerType: ContainerHost, lastFD: -1, slot: -1,
@@ -90,10 +94,11 @@ func (e *Engine) insert(t *Thread) *Thread {
 		t.fds = nil
 		return nil
 	}
-	t.accessTS = e.now
+	t.accessTS = e.clock
 	t.slot = len(e.all)
 	e.all = append(e.all, t)
 	e.threads[t.TID] = t
+	e.holdTexts(t)
 	e.cache[uint64(t.TID)%cacheSize] = t
 	e.counters.ThreadsAdded++
 	e.counters.Threads++
@@ -104,16 +109,9 @@ func (e *Engine) insert(t *Thread) *Thread {
 // dropStale forgets a thread whose id is in use again. A process id is not
 // reused while the process has threads: with the main thread all are stale.
 func (e *Engine) dropStale(t *Thread) {
-	if g := t.group; g != nil && g.Leader == t {
-		for g.count > 1 {
-			p := g.first
-			if p == t {
-				p = p.peerNext
-			}
-			e.drop(p)
-		}
-	}
-	e.remove(t, 0)
+	before := e.counters.ThreadsRemoved
+	e.forgetProcess(t)
+	e.counters.ThreadsStale += e.counters.ThreadsRemoved - before
 }
 
 // link gives t its group, its descriptors and its parent, as far as they are
@@ -311,6 +309,9 @@ func (e *Engine) drop(t *Thread) {
 	e.leave(t)
 	e.releaseTable(t.fds)
 	t.fds = nil
+	e.forgetEnter(t)
+	e.releaseTexts(t, t.args)
+	e.releaseTexts(t, t.env)
 	delete(e.threads, t.TID)
 	if slot := &e.cache[uint64(t.TID)%cacheSize]; *slot == t {
 		*slot = nil
@@ -353,65 +354,6 @@ func (e *Engine) leave(t *Thread) {
 	if g.count == 0 && e.groups[g.PID] == g {
 		delete(e.groups, g.PID)
 	}
-}
-
-// Forgetting of processes whose exit was lost, in ns of event time.
-const (
-	sweepEvery   = 1e9
-	sweepRound   = 300 // sweeps in which every thread is looked at once
-	idleAfter    = 300e9
-	roomAttempts = 64
-)
-
-// sweep looks at a part of the table and forgets the threads without events
-// whose process does not exist any more.
-func (e *Engine) sweep() {
-	e.swept = e.now
-	if e.opts.Alive == nil {
-		return
-	}
-	for n := len(e.all)/sweepRound + 1; n > 0 && len(e.all) > 0; n-- {
-		e.hand = (e.hand + 1) % len(e.all)
-		e.evictIdle(e.all[e.hand])
-	}
-}
-
-func (e *Engine) evictIdle(t *Thread) bool {
-	if e.now < t.accessTS+idleAfter {
-		return false
-	}
-	if t.PID > 0 && e.opts.Alive(t.TID) {
-		t.accessTS = e.now
-		return false
-	}
-	e.evict(t)
-	return true
-}
-
-func (e *Engine) evict(t *Thread) {
-	before := e.counters.ThreadsRemoved
-	e.remove(t, 0)
-	e.counters.ThreadsEvicted += e.counters.ThreadsRemoved - before
-}
-
-// makeRoom forgets something of less use than a new thread: one of which
-// nothing is known, or one that is gone.
-func (e *Engine) makeRoom() bool {
-	for range min(roomAttempts, len(e.all)) {
-		e.hand = (e.hand + 1) % len(e.all)
-		t := e.all[e.hand]
-		if t == e.ev.Thread {
-			continue
-		}
-		if !t.Valid() {
-			e.evict(t)
-			return true
-		}
-		if e.opts.Alive != nil && e.evictIdle(t) && len(e.threads) < e.opts.MaxThreads {
-			return true
-		}
-	}
-	return false
 }
 
 // exitedSize is how many exited children are remembered, so that a parent whose

@@ -73,6 +73,7 @@ type Thread struct {
 	// Owned by the engine.
 	box       *container.Container // nil on the host
 	group     *Group
+	args, env *stringList
 	fds       *FDTable
 	parent    *Thread // nil without one
 	child     *Thread // first of its children
@@ -88,6 +89,7 @@ type Thread struct {
 	enter     []byte    // remembered enter event
 	sure      lossCount // Engine.lost when it was certain last who it is
 	seen      lossCount // the same at its former event
+	healed    lossCount // the same when nothing was left to heal
 	engine    *Engine
 }
 

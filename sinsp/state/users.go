@@ -103,7 +103,7 @@ func (e *Engine) containerAccounts(id string) *accounts {
 		a = newAccounts()
 		e.accounts[id] = a
 	}
-	a.usedTS = e.now
+	a.usedTS = e.clock
 	return a
 }
 
@@ -115,6 +115,7 @@ func (e *Engine) dropOldestAccounts() {
 		}
 	}
 	delete(e.accounts, id)
+	e.counters.AccountsGone++
 }
 
 func newAccounts() *accounts {
@@ -125,15 +126,15 @@ func newAccounts() *accounts {
 // once in accountsRetry, or sooner when nothing could be read. It reports
 // whether it did.
 func (e *Engine) reread(t *Thread, a *accounts) bool {
-	if e.opts.Accounts == nil || (a.readTS != 0 && e.now < a.readTS) {
+	if e.opts.Accounts == nil || (a.readTS != 0 && !e.due(a.readTS)) {
 		return false
 	}
 	users, groups := e.readAccounts(t, a)
 	if users == nil && groups == nil {
-		a.readTS = e.now + accountsMissing
+		a.readTS = e.clock + accountsMissing
 		return false
 	}
-	a.readTS = e.now + accountsRetry
+	a.readTS = e.clock + accountsRetry
 	for _, u := range users {
 		a.addUser(u)
 	}

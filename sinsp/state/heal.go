@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"slices"
+
+	"github.com/tiercel/tiercel/scap/procfs"
+)
+
+// After a loss every process is in doubt. The first event of one then has /proc
+// asked what became of it, as long as the limit of questions allows. What /proc
+// tells is of now, and the events that still wait are of before; once they are
+// applied, too, both are the same.
+
+// afterLoss is called for the events of a thread that was not made certain since
+// the last loss.
+func (e *Engine) afterLoss(ev *Event, k *kind, t *Thread) {
+	if t.seen != e.lost {
+		ev.LostBefore = uint64(e.lost - t.seen)
+		t.seen = e.lost
+	}
+	switch {
+	case e.opts.Proc == nil || t.Doubt() == 0:
+		t.healed = e.lost
+	case k.thread == lookupThread && k.heals && t.Valid() && e.due(t.retryTS):
+		e.heal(t)
+	}
+}
+
+// heal reads the process of t again.
+func (e *Engine) heal(t *Thread) {
+	if !e.allowed(e.opts.healReserve()) {
+		e.counters.HealsDenied++
+		return
+	}
+	e.counters.Heals++
+	t.retryTS = e.clock + retryAfter
+	p, err := e.opts.Proc.Lookup(t.TID)
+	if err != nil || p == nil || p.PID != t.PID {
+		return
+	}
+	main := e.Thread(p.PID)
+	if main == nil || !main.sameStart(p) {
+		return // it waits to be found as another process, by its own events
+	}
+	e.refresh(main, p)
+	for o := range main.group.All() {
+		if o != main {
+			o.takeIDs(main)
+		}
+		o.sure, o.healed = e.lost, e.lost
+	}
+}
+
+// healReserve is how many questions healing leaves to unknown threads.
+func (o *Options) healReserve() float64 { return lookupBurst * float64(o.LookupsPerSecond) / 2 }
+
+// takeIDs copies what setuid and its like change in all threads of a process.
+func (t *Thread) takeIDs(o *Thread) {
+	t.UID, t.GID, t.LoginUID = o.UID, o.GID, o.LoginUID
+	t.SID, t.PGID, t.VPGID = o.SID, o.PGID, o.VPGID
+	t.CapInheritable, t.CapPermitted, t.CapEffective = o.CapInheritable, o.CapPermitted, o.CapEffective
+	t.FDLimit, t.Root = o.FDLimit, o.Root
+}
+
+// refresh brings the main thread t of a process to what /proc says of it. Where
+// both agree, what events told stays: they tell more.
+func (e *Engine) refresh(t *Thread, p *procfs.Process) {
+	e.takeProcIDs(t, p, &p.Main)
+	if comm := e.string(p.Main.Comm); comm != t.Comm || p.ExePath != t.ExePath || p.Exe != t.Exe || !slices.Equal(p.Args, t.Args) {
+		e.takeProcImage(t, p, comm)
+	}
+	e.setProcCgroups(t, p)
+	t.Root = e.string(p.Root)
+	t.setCWD(e.string(p.CWD), e.lost)
+	if ptid := max(p.Main.PTID, 0); t.parent == nil || t.parent.PID != ptid {
+		orphan(t)
+		t.PTID = ptid
+		if t.TID != 1 && ptid > 0 {
+			e.adopt(t, e.Thread(ptid))
+		}
+	}
+	e.refreshFDs(t.fds, p)
+}
+
+// refreshFDs brings a table to what /proc says of it.
+func (e *Engine) refreshFDs(t *FDTable, p *procfs.Process) {
+	if len(p.FDs) == 0 && t.Len() > 0 {
+		return // most likely it may not be read
+	}
+	e.rangeFDs(t, 0, maxFDNum, func(f *FD) {
+		if !p.FDsCut && !slices.ContainsFunc(p.FDs, func(pf procfs.FD) bool { return pf.Num == f.Num }) {
+			e.removeFD(t, f.Num)
+		}
+	})
+	var s scanned
+	for i := range p.FDs {
+		pf := &p.FDs[i]
+		f := t.Get(pf.Num)
+		if f == nil || !f.is(pf) {
+			e.addProcFD(t, pf, p.NetNS, &s)
+			continue
+		}
+		if cloexec := pf.Flags & OpenCloexec; f.Flags&OpenCloexec != cloexec {
+			if f = e.ownFD(t, pf.Num); f != nil {
+				f.Flags = f.Flags&^OpenCloexec | cloexec
+			}
+		}
+	}
+	s.settle(e)
+	if !p.FDsCut {
+		t.sure = e.lost
+	}
+}
+
+// is reports whether f is most likely the descriptor p of /proc.
+func (f *FD) is(p *procfs.FD) bool {
+	var g FD
+	g.Type = FDType(p.Type)
+	if g.IsIP() {
+		g.V6 = g.Type == FDIPv6 || g.Type == FDIPv6Server
+		g.SrcIP, g.SrcPort = fromAddrPort(p.Src)
+		g.DstIP, g.DstPort = fromAddrPort(p.Dst)
+		unmap(&g)
+		if !f.IsIP() || f.V6 != g.V6 {
+			return false
+		}
+		if g.DstPort == 0 || f.IsServer() {
+			// No peer: it is bound to the port that /proc has as source.
+			return !f.IsConn() && f.DstPort == g.SrcPort || f.IsConn() && !f.Connected
+		}
+		return sameEnds(f, &g) || f.SrcPort == g.DstPort && f.DstPort == g.SrcPort && f.SrcIP == g.DstIP && f.DstIP == g.SrcIP
+	}
+	if f.Type != g.Type {
+		return false
+	}
+	switch f.Type {
+	case FDFile, FDDirectory:
+		return f.Ino == p.Ino && f.Dev == p.Dev
+	case FDFIFO:
+		return f.Ino == p.Ino
+	case FDPidfd:
+		return f.PID == p.PID
+	}
+	return true
+}
+
+// missedFD asks /proc for a descriptor that an event works on and the table
+// does not have, if the table is known to have holes.
+func (e *Engine) missedFD(ev *Event, k *kind, n int64) *FD {
+	t := ev.Thread
+	if e.opts.Proc == nil || t.fds.sure >= e.lost || !k.exit || k.endsFD || n < 0 || n > maxFDNum || t.PID <= 0 {
+		return nil
+	}
+	if res, ok := ev.Int(0); k.hasRes && (!ok || res < 0) {
+		return nil
+	}
+	if t.fds.missed == n && !e.due(t.fds.missedTS) {
+		return nil
+	}
+	t.fds.missed, t.fds.missedTS = n, e.clock+retryAfter
+	return e.lookupFD(t, n)
+}
+
+// lookupFD adds the descriptor n of t as /proc has it, within the limit; nil
+// when nobody knows it.
+func (e *Engine) lookupFD(t *Thread, n int64) *FD {
+	if !e.allowed(0) {
+		e.counters.LookupsDenied++
+		return nil
+	}
+	e.counters.FDLookups++
+	p, err := e.opts.Proc.LookupFD(t.TID, n)
+	if err != nil || p.Num != n {
+		return nil
+	}
+	var s scanned
+	e.addProcFD(t.fds, &p, 0, &s)
+	for _, c := range s.conns {
+		if c.fd.L4 == L4TCP && bound(t.fds, c.fd.SrcPort) {
+			s.listening = map[listener]struct{}{{0, c.fd.SrcPort}: {}}
+		}
+	}
+	s.settle(e)
+	return t.fds.Get(n)
+}
