@@ -2,7 +2,11 @@
 
 package config
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tiercel/tiercel/sinsp/container"
+)
 
 // Config is the agent's configuration, decoded. Zero values are not the
 // defaults: Load and Defaults fill them from the table of keys.
@@ -57,7 +61,8 @@ type Config struct {
 	TimeoutsMax      uint32
 	Drops            Drops
 	Metrics          Metrics
-	Containers       Containers
+	Containers       container.Config // from containers and from the plugin container
+	containers       containerNumbers
 	State            State
 	ThreadTableSize  uint32
 	ThreadPurgeS     uint32
@@ -218,30 +223,8 @@ type Metrics struct {
 	MemoryMB, Empty                            bool
 }
 
-// Containers configures the built-in container support. Its engines come from
-// the init_config of the plugin named container, as in the reference.
-type Containers struct {
-	WaitMS      uint32 // that an alert waits for the data of a new container; 0: never
-	MaxWaiting  uint32 // alerts that wait at once
-	Max         uint32 // containers remembered
-	TimeoutMS   uint32 // of a question to a runtime
-	Queue       uint32 // questions that wait
-	LabelMaxLen uint32
-	WithSize    bool
-	Hooks       []string // create, start; nil: both
-	// Engines are those that the configuration mentions, in its order; one
-	// that it does not mention is on with its usual sockets.
-	Engines []ContainerEngine
-}
-
-// ContainerEngine is one entry of init_config.engines.
-type ContainerEngine struct {
-	Name    string // docker, podman, containerd, cri, lxc, libvirt_lxc, bpm, static
-	Enabled bool
-	Sockets []string // nil: the usual ones
-	// Of static: what every process is said to run in.
-	ID, Container, Image string
-}
+// containerNumbers are the keys below containers as written.
+type containerNumbers struct{ waitMS, maxWaiting, max, timeoutMS, queue uint32 }
 
 // State bounds the model of the host.
 type State struct {

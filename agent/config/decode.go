@@ -8,6 +8,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/tiercel/tiercel/sinsp/container"
 )
 
 // errConversion is how the reference reports a malformed structured entry.
@@ -16,6 +18,7 @@ var errConversion = errors.New("bad conversion")
 // decode fills c from its tree by the table of keys. A plain value that does
 // not convert takes the default: the schema check reports it.
 func (c *Config) decode() error {
+	c.Containers = container.DefaultConfig()
 	for i := range Keys {
 		k := &Keys[i]
 		n, err := c.tree.Lookup(k.Path)
@@ -57,7 +60,7 @@ func (c *Config) decode() error {
 			}
 		}
 	}
-	return nil
+	return c.finishContainers()
 }
 
 // tooWide reports whether a number does not fit where the reference has less

@@ -15,31 +15,6 @@ import (
 // ContainerPlugin is the plugin whose work is built in.
 const ContainerPlugin = "container"
 
-// containerEngines are the names that init_config.engines may have.
-var containerEngines = []string{"docker", "podman", "containerd", "cri", "lxc", "libvirt_lxc", "bpm", "static"}
-
-// containerShape is what the init_config of the plugin container looks like.
-var containerShape = maybeEmpty(object(
-	opt("verbosity", str), opt("label_max_len", &Shape{typ: "integer"}), opt("with_size", boolean),
-	opt("hooks", listOf(enum("create", "start"))),
-	opt("host_root", str),
-	opt("engines", maybeEmpty(object(engineShapes()...)))))
-
-func engineShapes() []prop {
-	var props []prop
-	for _, name := range containerEngines {
-		p := []prop{opt("enabled", boolean)}
-		switch name {
-		case "docker", "podman", "containerd", "cri":
-			p = append(p, opt("sockets", listOf(str)))
-		case "static":
-			p = append(p, opt("container_id", str), opt("container_name", str), opt("container_image", str))
-		}
-		props = append(props, opt(name, maybeEmpty(object(p...))))
-	}
-	return props
-}
-
 func decodePlugins(c *Config, n *Node) error {
 	for _, item := range n.entries() {
 		p := Plugin{
@@ -142,55 +117,4 @@ func jsonText(s string) string {
 		panic(err) // a string always encodes
 	}
 	return strings.TrimSuffix(b.String(), "\n")
-}
-
-// decodeContainer reads what the plugin container would be given. What does
-// not make sense there is an error: nothing else would tell.
-func (c *Config) decodeContainer(n *Node) error {
-	if n != nil && n.Kind == Scalar { // JSON in a text
-		tree, _, err := parse([]byte(n.Text), n.Origin.String(), nil)
-		if err != nil {
-			return badContainer(n, err.Error())
-		}
-		n = tree
-	}
-	if n == nil || n.Kind == Null {
-		return nil
-	}
-	if why := containerShape.check(n, "init_config"); why != "" {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("plugin 'container' at %s: %s", n.Origin, strings.TrimSuffix(why, ".")))
-	}
-	if v := n.Get("label_max_len"); v != nil && !setScalar(&c.Containers.LabelMaxLen, v.Text) {
-		return badContainer(v, "label_max_len is a number")
-	}
-	if v := n.Get("with_size"); v != nil && !setScalar(&c.Containers.WithSize, v.Text) {
-		return badContainer(v, "with_size is true or false")
-	}
-	c.Containers.Hooks = stringList(n.Get("hooks"))
-	engines := n.Get("engines")
-	if engines == nil || engines.Kind == Null {
-		return nil
-	}
-	if engines.Kind != Map {
-		return badContainer(engines, "engines is a map of engines")
-	}
-	for i, name := range engines.Keys {
-		if !contains(containerEngines, name) {
-			continue // warned about
-		}
-		e := engines.Items[i]
-		engine := ContainerEngine{
-			Name: name, Enabled: name != "static", Sockets: stringList(e.Get("sockets")),
-			ID: e.text("container_id"), Container: e.text("container_name"), Image: e.text("container_image"),
-		}
-		if v := e.Get("enabled"); v != nil && !setScalar(&engine.Enabled, v.Text) {
-			return badContainer(v, name+".enabled is true or false")
-		}
-		c.Containers.Engines = append(c.Containers.Engines, engine)
-	}
-	return nil
-}
-
-func badContainer(n *Node, why string) error {
-	return fmt.Errorf("%s: init_config of the plugin 'container': %s", n.Origin, why)
 }

@@ -19,7 +19,7 @@ var removedKeys = map[string]string{
 	"syscall_drop_failed_exit": "removed from Falco in 0.38; use engine.modern_ebpf.drop_failed_exit or engine.kmod.drop_failed_exit",
 	"modern_bpf":               "removed from Falco in 0.38; use engine.modern_ebpf.cpus_for_each_buffer",
 	"metadata_download":        "removed from Falco in 0.37",
-	"container_engines":        "removed from Falco in 0.41; use init_config.engines of the plugin 'container'",
+	"container_engines":        "removed from Falco in 0.41; it still works here, but better use init_config.engines of the plugin 'container'",
 	"rule_files":               "nothing has ever read it; use rules_files",
 }
 
@@ -59,6 +59,9 @@ func unknownText(key, at, suggestion string) string {
 }
 
 func removedText(key, at, why string) string {
+	if key == "container_engines" {
+		return fmt.Sprintf("configuration key %q%s is old: %s", key, at, why)
+	}
 	return fmt.Sprintf("configuration key %q%s is not implemented: %s", key, at, why)
 }
 
