@@ -22,13 +22,15 @@ type Board struct {
 func NewBoard() *Board {
 	b := &Board{}
 	b.sample.Driver.PerCPU = make([]scap.Counters, runtime.NumCPU())
+	b.sample.Driver.DropsBySyscall = make([]uint64, len(scap.Syscalls))
 	return b
 }
 
 // Begin returns the sample to overwrite, or nil when the board is being read:
 // then there is nothing to do and nothing to Commit. The sample still has the
 // values of the last time, and its slices their room: fill Driver by
-// drv.Stats(&s.Driver), which keeps PerCPU, and append to Outputs[:0].
+// drv.Stats(&s.Driver), which fills PerCPU and DropsBySyscall as far as they
+// have room, and append to Outputs[:0].
 func (b *Board) Begin() *Sample {
 	if !b.mu.TryLock() {
 		return nil

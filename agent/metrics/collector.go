@@ -63,8 +63,11 @@ type collector struct {
 
 func newCollector(b *Board, o Options) *collector {
 	ns := Name(o.Config.Namespace)
-	if ns == "" {
+	switch {
+	case ns == "":
 		ns = "tiercel"
+	case ns[0] >= '0' && ns[0] <= '9': // no name begins with a digit
+		ns = "_" + ns
 	}
 	return &collector{board: b, opts: o, res: newResourceReader(&o), ns: ns + "_"}
 }
@@ -267,7 +270,7 @@ func (c *collector) kernel() {
 		for name, n := range s.EventCounts.Names {
 			c.put("agent_syscall_events_total", Counter, float64(n), labels{"syscall": name})
 		}
-		for name, n := range callNames(s.SyscallDrops) {
+		for name, n := range callNames(s.Driver.DropsBySyscall) {
 			c.put("agent_syscall_drops_total", Counter, float64(n), labels{"syscall": name})
 		}
 	}

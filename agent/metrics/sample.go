@@ -19,13 +19,10 @@ type Sample struct {
 	Alerts uint64 // made by rules
 
 	// Driver are the driver's counters; HasDriver is false on replay and
-	// without a driver. PerCPU is filled when it has room (see Board.Begin).
-	Driver    scap.Stats
-	HasDriver bool
-	// SyscallDrops are drops by system call, where the driver counts them; nil
-	// otherwise: then only Driver.DropsByClass is known.
-	SyscallDrops []uint64
-	EventCounts  EventCounts
+	// without a driver. PerCPU and DropsBySyscall have room (see Board.Begin).
+	Driver      scap.Stats
+	HasDriver   bool
+	EventCounts EventCounts
 
 	State    state.Counters
 	HasState bool
@@ -169,10 +166,10 @@ func callNames(byCall []uint64) map[string]uint64 {
 
 // copyTo makes dst equal to s without sharing memory, reusing dst's.
 func (s *Sample) copyTo(dst *Sample) {
-	perCPU, drops, rules, outputs := dst.Driver.PerCPU, dst.SyscallDrops, dst.Rules, dst.Outputs
+	perCPU, drops, rules, outputs := dst.Driver.PerCPU, dst.Driver.DropsBySyscall, dst.Rules, dst.Outputs
 	*dst = *s
 	dst.Driver.PerCPU = append(perCPU[:0], s.Driver.PerCPU...)
-	dst.SyscallDrops = append(drops[:0], s.SyscallDrops...)
+	dst.Driver.DropsBySyscall = append(drops[:0], s.Driver.DropsBySyscall...)
 	dst.Rules = append(rules[:0], s.Rules...)
 	dst.Outputs = append(outputs[:0], s.Outputs...)
 }

@@ -73,6 +73,10 @@ func snapshotFields(r *reading, src *source) fields {
 		f.programs(src.programs, src.conf.Empty)
 	}
 	slices.SortStableFunc(f, func(a, b field) int { return cmp.Compare(a.name, b.name) })
+	// Files in two folders can have one name: the last one counts.
+	slices.Reverse(f)
+	f = slices.CompactFunc(f, func(a, b field) bool { return a.name == b.name })
+	slices.Reverse(f)
 	return f
 }
 
