@@ -161,14 +161,14 @@ func setConstants(spec *ebpf.CollectionSpec, opts Options) error {
 		}
 		return 0
 	}
-	for name, v := range map[string]uint32{
+	for name, v := range map[string]any{
 		"tcl_drop_failed": flag(opts.DropFailed),
 		"tcl_wake_level":  uint32(opts.RingBytes / 4),
 		"tcl_snaplen":     uint32(opts.SnapLen),
 		"tcl_dynamic":     flag(opts.DynamicSnapLen),
-		"tcl_full_first":  uint32(opts.FullCapture[0]),
-		"tcl_full_last":   uint32(opts.FullCapture[1]),
-		"tcl_statsd_port": uint32(opts.StatsdPort),
+		"tcl_full_first":  opts.FullCapture[0],
+		"tcl_full_last":   opts.FullCapture[1],
+		"tcl_statsd_port": opts.StatsdPort,
 	} {
 		vs := spec.Variables[name]
 		if vs == nil {

@@ -80,6 +80,9 @@ enum {
 #define tcl_kstr(dst, size, src)  bpf_probe_read_kernel_str(dst, size, (const void *)(src))
 #define tcl_ustr(dst, size, src)  bpf_probe_read_user_str(dst, size, (const void *)(src))
 
+/* The argument of the tracepoint: the verifier lets it be read directly. */
+#define TCL_REG(regs, reg) ((regs)->reg)
+
 #define tcl_self() ((struct task_struct *)bpf_get_current_task())
 
 /* Where the code was that an exception interrupted. */

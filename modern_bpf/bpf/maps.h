@@ -7,33 +7,10 @@
 #define TCL_MAPS_H
 
 #include "probe.h"
+#include "select.h"
 
 /* Scratch slots of a CPU: preempted programs keep theirs. */
 #define TCL_SLOTS 4
-
-#define TCL_WORDS (TCL_NR_TABLE / 64)
-
-/* Bits of tcl_plane.tp. */
-#define TCL_TP_EXIT	    1
-#define TCL_TP_EXEC	    2
-#define TCL_TP_FORK	    4
-#define TCL_TP_SIGNAL	    0x100
-#define TCL_TP_SWITCH	    0x200
-#define TCL_TP_FAULT_USER   0x400
-#define TCL_TP_FAULT_KERNEL 0x800
-
-/* Calls that are wanted at one of their ends. */
-struct tcl_calls {
-	u64 native[TCL_WORDS]; /* by 64-bit number */
-	u64 ia32[TCL_WORDS];   /* by the number that a 32-bit caller uses */
-};
-
-/* One generation of the selection. */
-struct tcl_plane {
-	struct tcl_calls exit;
-	struct tcl_calls enter;
-	u64 tp; /* kernel tracepoints */
-};
 
 /*
  * Written by the loader while the probe runs: it fills the plane that is not
@@ -55,6 +32,10 @@ struct tcl_control tcl_control SEC(".data.control");
 const volatile u32 tcl_drop_failed;
 const volatile u32 tcl_wake_level;
 const volatile u32 tcl_snaplen;
+const volatile u32 tcl_dynamic; /* the mode of snaplen.h, and its ports */
+const volatile u16 tcl_full_first;
+const volatile u16 tcl_full_last;
+const volatile u16 tcl_statsd_port;
 
 static const volatile u16 tcl_sc_of_nr[TCL_NR_TABLE] = TCL_SC_OF_NR;
 static const volatile u16 tcl_event_of_nr[TCL_NR_TABLE] = TCL_EVENT_OF_NR;

@@ -228,7 +228,8 @@ int tcl_exit_snaplen(u64 *ctx)
 
 	if (!c)
 		return 0;
-	snap = tcl_dynamic_snaplen(c, tcl_io(c->type));
+	snap = tcl_dynamic_snaplen(c, tcl_io(c->type),
+				   (struct tcl_snap_ports){tcl_full_first, tcl_full_last, tcl_statsd_port});
 	if (snap > c->snap)
 		c->snap = snap;
 	bpf_tail_call(ctx, &tcl_tail_exit, c->type);

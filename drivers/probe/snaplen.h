@@ -6,13 +6,7 @@
 #ifndef TCL_SNAPLEN_H
 #define TCL_SNAPLEN_H
 
-#include "maps.h"
-
-/* Fixed before the probe is loaded. */
-const volatile u32 tcl_dynamic;	   /* the mode is on */
-const volatile u32 tcl_full_first; /* ports in this range: full capture; off while the last one is 0 */
-const volatile u32 tcl_full_last;
-const volatile u32 tcl_statsd_port;
+#include "sock.h"
 
 #define TCL_SNAP_FULL	  16000
 #define TCL_SNAP_PROTOCOL 2000
@@ -128,13 +122,20 @@ TCL_INLINE u16 tcl_named_port(struct tcl_ctx *c, u32 io)
 	return tcl_be16(port);
 }
 
-TCL_INLINE bool tcl_in_full_range(u32 port)
+/* Ports that the user chose. */
+struct tcl_snap_ports {
+	u16 full_first; /* this range: full capture; off while the last one is 0 */
+	u16 full_last;
+	u16 statsd;
+};
+
+TCL_INLINE bool tcl_in_full_range(struct tcl_snap_ports p, u32 port)
 {
-	return port && port >= tcl_full_first && port <= tcl_full_last;
+	return port && port >= p.full_first && port <= p.full_last;
 }
 
 /* How many bytes of this call's data are wanted; the first rule that fits decides. */
-TCL_INLINE u32 tcl_dynamic_snaplen(struct tcl_ctx *c, u32 io)
+TCL_INLINE u32 tcl_dynamic_snaplen(struct tcl_ctx *c, u32 io, struct tcl_snap_ports p)
 {
 	struct sock *sk = tcl_fd_sock(c, (s32)c->args[0]);
 	u32 local = 0, remote = 0;
@@ -149,9 +150,9 @@ TCL_INLINE u32 tcl_dynamic_snaplen(struct tcl_ctx *c, u32 io)
 		if (!remote)
 			remote = tcl_named_port(c, io);
 	}
-	if (tcl_full_last && (tcl_in_full_range(local) || tcl_in_full_range(remote)))
+	if (p.full_last && (tcl_in_full_range(p, local) || tcl_in_full_range(p, remote)))
 		return TCL_SNAP_FULL;
-	if (remote && remote == tcl_statsd_port)
+	if (remote && remote == p.statsd)
 		return TCL_SNAP_PROTOCOL;
 	if (remote == TCL_PORT_DNS)
 		return TCL_SNAP_DNS;

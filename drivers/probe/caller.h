@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Which call was made, by what kind of task, with which arguments.
+ * Which call was made, by what kind of task, with which arguments. A driver
+ * says before this what TCL_REG is, a register of the caller, and on x86 it
+ * has the table tcl_nr_of_ia32.
  */
 #ifndef TCL_CALLER_H
 #define TCL_CALLER_H
 
-#include "maps.h"
+#include "select.h"
 
 struct tcl_call {
 	u64 nr; /* in: as in the registers; out: native 64-bit number */
@@ -23,7 +25,7 @@ struct tcl_call {
 
 TCL_INLINE u64 tcl_raw_nr(struct pt_regs *regs)
 {
-	return regs->orig_ax;
+	return TCL_REG(regs, orig_ax);
 }
 
 /*
@@ -61,18 +63,17 @@ TCL_INLINE s32 tcl_socketcall_nr(u32 call)
 /* The arguments of a socketcall, from the block that the second one points to. */
 TCL_INLINE bool tcl_unpack_socketcall(struct tcl_call *call, struct pt_regs *regs)
 {
-	u32 which = regs->bx;
+	u32 which = TCL_REG(regs, bx);
 	u32 block[6] = {0, 0, 0, 0, 0, 0};
 	s32 nr = tcl_socketcall_nr(which);
-	u32 n = 6;
+	u64 at = (u32)TCL_REG(regs, cx);
 
 	if (nr < 0)
 		return false;
 	/* The block is as long as the call needs; longer reads may leave the page. */
-	if (bpf_probe_read_user(block, 6 * sizeof(u32), (void *)(u64)(u32)regs->cx) &&
-	    bpf_probe_read_user(block, 4 * sizeof(u32), (void *)(u64)(u32)regs->cx) &&
-	    bpf_probe_read_user(block, 3 * sizeof(u32), (void *)(u64)(u32)regs->cx))
-		bpf_probe_read_user(block, 2 * sizeof(u32), (void *)(u64)(u32)regs->cx);
+	if (tcl_uread(block, 6 * sizeof(u32), at) && tcl_uread(block, 4 * sizeof(u32), at) &&
+	    tcl_uread(block, 3 * sizeof(u32), at))
+		tcl_uread(block, 2 * sizeof(u32), at);
 	/* send and recv are sendto and recvfrom without an address. */
 	if (which == TCL_SYS_SEND || which == TCL_SYS_RECV)
 		block[4] = block[5] = 0;
@@ -84,7 +85,6 @@ TCL_INLINE bool tcl_unpack_socketcall(struct tcl_call *call, struct pt_regs *reg
 	call->args[5] = block[5];
 	call->unpacked = 1;
 	call->nr = nr;
-	(void)n;
 	return true;
 }
 
@@ -120,12 +120,12 @@ TCL_INLINE bool tcl_resolve(struct tcl_call *call, struct task_struct *t, struct
 TCL_INLINE void tcl_load_args(struct tcl_ctx *c, struct tcl_call *call, struct pt_regs *regs)
 {
 	if (!call->compat) {
-		c->args[0] = regs->di;
-		c->args[1] = regs->si;
-		c->args[2] = regs->dx;
-		c->args[3] = regs->r10;
-		c->args[4] = regs->r8;
-		c->args[5] = regs->r9;
+		c->args[0] = TCL_REG(regs, di);
+		c->args[1] = TCL_REG(regs, si);
+		c->args[2] = TCL_REG(regs, dx);
+		c->args[3] = TCL_REG(regs, r10);
+		c->args[4] = TCL_REG(regs, r8);
+		c->args[5] = TCL_REG(regs, r9);
 	} else if (call->unpacked) {
 		c->args[0] = call->args[0];
 		c->args[1] = call->args[1];
@@ -134,12 +134,12 @@ TCL_INLINE void tcl_load_args(struct tcl_ctx *c, struct tcl_call *call, struct p
 		c->args[4] = call->args[4];
 		c->args[5] = call->args[5];
 	} else {
-		c->args[0] = (u32)regs->bx;
-		c->args[1] = (u32)regs->cx;
-		c->args[2] = (u32)regs->dx;
-		c->args[3] = (u32)regs->si;
-		c->args[4] = (u32)regs->di;
-		c->args[5] = (u32)regs->bp;
+		c->args[0] = (u32)TCL_REG(regs, bx);
+		c->args[1] = (u32)TCL_REG(regs, cx);
+		c->args[2] = (u32)TCL_REG(regs, dx);
+		c->args[3] = (u32)TCL_REG(regs, si);
+		c->args[4] = (u32)TCL_REG(regs, di);
+		c->args[5] = (u32)TCL_REG(regs, bp);
 	}
 }
 
@@ -150,7 +150,7 @@ TCL_INLINE void tcl_load_args(struct tcl_ctx *c, struct tcl_call *call, struct p
 TCL_INLINE u64 tcl_raw_nr(struct pt_regs *regs)
 {
 	/* -1 (no call) becomes a number far beyond the table. */
-	return (u32)regs->syscallno;
+	return (u32)TCL_REG(regs, syscallno);
 }
 
 TCL_INLINE u64 tcl_x32_nr(u64 nr)
@@ -173,12 +173,12 @@ TCL_INLINE bool tcl_resolve(struct tcl_call *call, struct task_struct *t, struct
 TCL_INLINE void tcl_load_args(struct tcl_ctx *c, struct tcl_call *call, struct pt_regs *regs)
 {
 	/* The result has overwritten the first register. */
-	c->args[0] = regs->orig_x0;
-	c->args[1] = regs->regs[1];
-	c->args[2] = regs->regs[2];
-	c->args[3] = regs->regs[3];
-	c->args[4] = regs->regs[4];
-	c->args[5] = regs->regs[5];
+	c->args[0] = TCL_REG(regs, orig_x0);
+	c->args[1] = TCL_REG(regs, regs[1]);
+	c->args[2] = TCL_REG(regs, regs[2]);
+	c->args[3] = TCL_REG(regs, regs[3]);
+	c->args[4] = TCL_REG(regs, regs[4]);
+	c->args[5] = TCL_REG(regs, regs[5]);
 }
 
 #endif
