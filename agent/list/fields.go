@@ -71,9 +71,9 @@ func fieldsText(b *bufio.Writer, classes []fields.Class, o FieldOptions) {
 			if f.Hidden {
 				continue
 			}
-			doc := f.Doc
+			doc := describe(f)
 			if o.Long {
-				doc = fmt.Sprintf("(Type: %s%s) %s", f.TypeName(), prefixed(" ", f.Tags()), doc)
+				doc = fmt.Sprintf("(Type: %s%s) %s", f.TypeName(), prefixed(" ", f.Tags()), f.Doc)
 			}
 			name := f.Name
 			if len(name) >= nameColumn {
@@ -83,6 +83,17 @@ func fieldsText(b *bufio.Writer, classes []fields.Class, o FieldOptions) {
 		}
 		fmt.Fprintln(b)
 	}
+}
+
+// describe is the text of a field behind the marks that nobody should miss.
+func describe(f *fields.Field) string {
+	switch {
+	case f.Deprecated:
+		return "[DEPRECATED] " + f.Doc
+	case f.Own:
+		return "[TIERCEL ONLY] " + f.Doc
+	}
+	return f.Doc
 }
 
 func prefixed(prefix string, words []string) string {
@@ -119,7 +130,7 @@ func fieldsMarkdown(b *bufio.Writer, classes []fields.Class, o FieldOptions) {
 			c.Name, c.Doc, strings.Join(o.Sources, ", "))
 		for _, f := range c.Fields {
 			if !f.Hidden {
-				fmt.Fprintf(b, "`%s` | %s | %s\n", f.Name, f.TypeName(), strings.ReplaceAll(f.Doc, "|", `\|`))
+				fmt.Fprintf(b, "`%s` | %s | %s\n", f.Name, f.TypeName(), strings.ReplaceAll(describe(f), "|", `\|`))
 			}
 		}
 		fmt.Fprintln(b)
@@ -131,6 +142,22 @@ type fieldJSON struct {
 	Desc string   `json:"desc"`
 	Type string   `json:"type"`
 	Tags []string `json:"tags,omitempty"`
+	Arg  *argJSON `json:"argument,omitempty"`
+}
+
+// argJSON says how an argument is written: name[7], name[key], name.key.
+type argJSON struct {
+	Required bool `json:"required"`
+	Number   bool `json:"number"`
+	Key      bool `json:"key"`
+	Dot      bool `json:"dot"`
+}
+
+func argOf(f *fields.Field) *argJSON {
+	if f.Arg == fields.ArgNone {
+		return nil
+	}
+	return &argJSON{Required: f.Arg == fields.ArgRequired, Number: f.ArgIndex, Key: f.ArgKey, Dot: f.ArgDot}
 }
 
 type classJSON struct {
@@ -151,7 +178,7 @@ func fieldsJSON(b *bufio.Writer, classes []fields.Class, o FieldOptions) error {
 			j := classJSON{Name: c.Name, Short: c.ShortDesc, Desc: c.Doc, Sources: o.Sources}
 			for _, f := range c.Fields {
 				if !f.Hidden {
-					j.Fields = append(j.Fields, fieldJSON{f.Name, f.Doc, f.TypeName(), f.Tags()})
+					j.Fields = append(j.Fields, fieldJSON{f.Name, f.Doc, f.TypeName(), f.Tags(), argOf(f)})
 				}
 			}
 			list = append(list, j)

@@ -5,8 +5,14 @@ package list
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp/fields"
@@ -80,6 +86,118 @@ func TestFieldsAsJSON(t *testing.T) {
 	}
 }
 
+// listed are all fields that people may see.
+func listed() (all []*fields.Field) {
+	for _, c := range fields.Default().Classes() {
+		for _, f := range c.Fields {
+			if !f.Hidden {
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+func TestEveryFormListsEveryFieldOnceAndNoHiddenOne(t *testing.T) {
+	text := "\n" + fieldsAs(t, FieldOptions{Format: "text"})
+	long := "\n" + fieldsAs(t, FieldOptions{Format: "text", Long: true})
+	markdown := fieldsAs(t, FieldOptions{Format: "markdown"})
+	var doc struct {
+		Classes []classJSON `json:"fieldclasses"`
+	}
+	if err := json.Unmarshal([]byte(fieldsAs(t, FieldOptions{Format: "json"})), &doc); err != nil {
+		t.Fatal(err)
+	}
+	inJSON := map[string]fieldJSON{}
+	for _, c := range doc.Classes {
+		for _, f := range c.Fields {
+			if inJSON[f.Name].Name != "" {
+				t.Errorf("%s is twice in the JSON form", f.Name)
+			}
+			inJSON[f.Name] = f
+		}
+	}
+	for _, f := range listed() {
+		line := regexp.MustCompile(`\n` + regexp.QuoteMeta(f.Name) + `[ \n]`)
+		if n := len(line.FindAllString(text, -1)); n != 1 {
+			t.Errorf("%s is there %d times as text", f.Name, n)
+		}
+		if n := len(line.FindAllString(long, -1)); n != 1 {
+			t.Errorf("%s is there %d times as long text", f.Name, n)
+		}
+		if n := strings.Count(markdown, "\n`"+f.Name+"` | "+f.TypeName()+" | "); n != 1 {
+			t.Errorf("%s is there %d times as markdown", f.Name, n)
+		}
+		j := inJSON[f.Name]
+		if j.Type != f.TypeName() || j.Desc != f.Doc || (j.Arg != nil) != (f.Arg != fields.ArgNone) {
+			t.Errorf("%s in JSON is %+v", f.Name, j)
+		}
+		if slices.Contains(j.Tags, "DEPRECATED") != f.Deprecated {
+			t.Errorf("%s: tags %v", f.Name, j.Tags)
+		}
+	}
+	if len(inJSON) != len(listed()) {
+		t.Errorf("%d fields in JSON, want %d", len(inJSON), len(listed()))
+	}
+	for _, hidden := range []string{"util.cnt", "evt.count.procinfo", "thread.nametid"} {
+		for _, out := range []string{text, long, markdown} {
+			if strings.Contains(out, hidden) {
+				t.Errorf("hidden field %s is listed", hidden)
+			}
+		}
+	}
+}
+
+func TestDeprecatedFieldsAndOursCarryAMark(t *testing.T) {
+	for _, o := range []FieldOptions{{Format: "text"}, {Format: "text", Long: true}, {Format: "markdown"}, {Format: "json"}} {
+		out := fieldsAs(t, o)
+		for _, f := range listed() {
+			i := strings.Index(out, f.Name)
+			entry := out[i:min(len(out), i+len(f.Name)+400)]
+			for mark, on := range map[string]bool{"DEPRECATED": f.Deprecated, "TIERCEL ONLY": f.Own} {
+				if on && !strings.Contains(entry, mark) {
+					t.Errorf("%s: no mark %s in %q", f.Name, mark, entry)
+				}
+			}
+		}
+	}
+	if fields.Default().Lookup("evt.lost_before") == nil || !fields.Default().Lookup("thread.uncertain").Own {
+		t.Error("fields of our own lack their mark")
+	}
+}
+
+// TestNamesStayTheSame: a field that disappears breaks rules, so the list is
+// kept. Run with -update after adding one.
+func TestNamesStayTheSame(t *testing.T) {
+	const path = "testdata/fieldnames.txt"
+	got := fieldsAs(t, FieldOptions{Format: "text", NamesOnly: true})
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("names (-kept +listed):\n%s", diff)
+	}
+}
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestListingsAreTheSameEachTime(t *testing.T) {
+	for _, o := range []FieldOptions{{Format: "text"}, {Format: "markdown"}, {Format: "json"}} {
+		if first, second := fieldsAs(t, o), fieldsAs(t, o); first != second {
+			t.Errorf("fields as %s differ", o.Format)
+		}
+		if first, second := eventsAs(t, o.Format), eventsAs(t, o.Format); first != second {
+			t.Errorf("events as %s differ", o.Format)
+		}
+	}
+}
+
 func eventsAs(t *testing.T, format string) string {
 	return render(t, func(b *bytes.Buffer) error { return Events(b, scap.Events[:], format, "1.2.3") })
 }
@@ -119,6 +237,39 @@ func TestEventsAsJSON(t *testing.T) {
 		if list, ok := doc[s.key].([]any); !ok || len(list) == 0 {
 			t.Errorf("%s: %v", s.key, doc[s.key])
 		}
+	}
+}
+
+// TestEveryEventIsListedOnce: each event that a driver or the agent makes, and
+// each call without one of its own with both halves.
+func TestEveryEventIsListedOnce(t *testing.T) {
+	out := "\n" + eventsAs(t, "text")
+	want := map[string]int{}
+	for i := range scap.Events {
+		in := &scap.Events[i]
+		if in.Class == scap.ClassNone || in.Class == scap.ClassIter || in.Name == "syscall" ||
+			in.Status != scap.StatusDriver && in.Status != scap.StatusUserspace {
+			continue
+		}
+		dir := "<"
+		if in.Dir == scap.Enter {
+			dir = ">"
+		}
+		want["\n"+dir+" "+in.Name+"("]++
+	}
+	for sc := range scap.GenericSyscalls().All() {
+		want["\n> "+sc.String()+"("]++
+		want["\n< "+sc.String()+"("]++
+	}
+	total := 0
+	for line, n := range want {
+		total += n
+		if got := strings.Count(out, line); got != n {
+			t.Errorf("%q is there %d times, want %d", line, got, n)
+		}
+	}
+	if got := strings.Count(out, "\n< ") + strings.Count(out, "\n> "); got != total {
+		t.Errorf("%d events listed, want %d", got, total)
 	}
 }
 

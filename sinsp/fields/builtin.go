@@ -68,6 +68,8 @@ func (f *Field) list() *Field       { f.List = true; return f }
 func (f *Field) runtime() *Field    { f.Runtime = true; return f }
 func (f *Field) own() *Field        { f.Own = true; return f }
 
+func (f *Field) within() *Field { f.Within = true; return f }
+
 func (f *Field) noRHS() *Field { f.NoRHS = true; return f }
 
 // plain forbids both transformers and val().

@@ -73,12 +73,15 @@ func eventKindFields() []*Field {
 		field("evt.count.error.memory", scap.PTUint32, scap.PFDec, countError("memory"), "1 for a memory call that failed."),
 		field("evt.count.error.other", scap.PTUint32, scap.PFDec, countError("other"), "1 for any other call that failed."),
 		field("evt.count.exit", scap.PTUint32, scap.PFDec, countExit, "1 for a call that returned."),
-		field("evt.count.procinfo", scap.PTUint32, scap.PFDec, nil, "1 for a process notice about a main thread.").hidden(),
-		field("evt.count.threadinfo", scap.PTUint32, scap.PFDec, nil, "1 for a process notice about any thread.").hidden(),
+		count("evt.lost_before", evtLostBefore, "How many events of the host were lost since the event before this one of the same thread, 0 as long as none was.").own(),
+		field("evt.count.procinfo", scap.PTUint32, scap.PFDec, countProcinfo(true), "1 for a process notice about a main thread.").hidden(),
+		field("evt.count.threadinfo", scap.PTUint32, scap.PFDec, countProcinfo(false), "1 for a process notice about any thread.").hidden(),
 	}
 }
 
 func evtNum(ev *state.Event, _ *Arg, out *Value) bool { return out.setUint(ev.Num) }
+
+func evtLostBefore(ev *state.Event, _ *Arg, out *Value) bool { return out.setUint(ev.LostBefore) }
 
 func evtTime(layout string, utc bool) extractor {
 	return func(ev *state.Event, _ *Arg, out *Value) bool {
@@ -229,6 +232,15 @@ func countError(group string) extractor {
 		}
 		out.N = 1
 		return group == "" || group == c
+	}
+}
+
+// countProcinfo counts the notices about the use of a CPU, which captures of
+// other tools have.
+func countProcinfo(main bool) extractor {
+	return func(ev *state.Event, _ *Arg, out *Value) bool {
+		out.N = 1
+		return ev.Type() == scap.EvProcinfoE && (!main || ev.Thread != nil && ev.Thread.IsMain())
 	}
 }
 

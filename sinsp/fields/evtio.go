@@ -129,14 +129,35 @@ func eventOpenFields() []*Field {
 	return []*Field{
 		boolean("evt.is_open_read", evtOpenFlag(openRead), "Whether a file was opened for reading."),
 		boolean("evt.is_open_write", evtOpenFlag(openWrite), "Whether a file was opened for writing."),
-		text("evt.infra.docker.name", nil, "Name of an event of the container runtime.").hidden(),
-		text("evt.infra.docker.container.id", nil, "Container of such an event.").hidden(),
-		text("evt.infra.docker.container.name", nil, "Name of that container.").hidden(),
-		text("evt.infra.docker.container.image", nil, "Image of that container.").hidden(),
+		text("evt.infra.docker.name", infraPart("Event"), "Name of an event of the container runtime.").hidden(),
+		text("evt.infra.docker.container.id", infraPart("ID"), "Container of such an event.").hidden(),
+		text("evt.infra.docker.container.name", infraPart("Container"), "Name of that container.").hidden(),
+		text("evt.infra.docker.container.image", infraPart("Image"), "Image of that container.").hidden(),
 		boolean("evt.is_open_exec", evtOpenExec, "Whether a file was created that somebody may execute."),
 		boolean("evt.is_open_create", evtOpenCreate, "Whether opening a file created it."),
 	}
 }
+
+// infraPart is one part of the description in an event of a container runtime,
+// which captures of other tools have: "Event: start; ID: 3ad7; Image: redis".
+func infraPart(name string) extractor {
+	return func(ev *state.Event, _ *Arg, out *Value) bool {
+		if ev.Type() != scap.EvInfrastructureEventE {
+			return false
+		}
+		rest, ok := ev.Str(infraDescription)
+		for ok {
+			var part string
+			part, rest, ok = strings.Cut(rest, ";")
+			if key, value, found := strings.Cut(part, ":"); found && strings.TrimSpace(key) == name {
+				return out.setText(strings.TrimSpace(value))
+			}
+		}
+		return false
+	}
+}
+
+var infraDescription = paramIndex(&scap.Events[scap.EvInfrastructureEventE], "description")
 
 // Open flags in the portable encoding of the wire (flag table file_flags).
 const (

@@ -3,6 +3,9 @@
 package fields
 
 import (
+	"strconv"
+	"time"
+
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp/state"
 )
@@ -15,7 +18,7 @@ func eventParamFields() []*Field {
 		text("evt.arg", evtArg, "One parameter of the event, by name (evt.arg.flags) or by number (evt.arg[0]), as a reader understands it: flags by name, descriptors with their files.").dot().index().key().required().resolveWith(resolveArg),
 		field("evt.rawarg", scap.PTDyn, scap.PFNA, evtRawArg, "One parameter of the event by name, as the number or text that the kernel gave.").dot().key().required().plain().resolveWith(resolveRawArg),
 		text("evt.info", evtArgs, "The same as evt.args."),
-		count("evt.around", nil, "Accepted for the sake of old filters; without a value.").index().required().filterOnly(),
+		count("evt.around", evtAround, "Whether the event is near a time: evt.around[T]=D holds when its evt.rawtime is at most D milliseconds before or after T.").index().required().filterOnly().within().resolveWith(resolveAround),
 		text("evt.abspath", evtAbsPath, "Absolute path that the call works on; .src and .dst choose one of two.").dot().key().resolveWith(resolveAbsPath),
 	}
 }
@@ -164,4 +167,21 @@ func evtArgs(ev *state.Event, _ *Arg, out *Value) bool {
 		}
 	}
 	return out.setArena(ev, from)
+}
+
+// resolveAround reads the time, which has more digits than other numbers.
+func resolveAround(ref *Ref) error {
+	n, err := strconv.ParseInt(ref.Arg.Text, 10, 64)
+	if err != nil || n < 0 {
+		return &ArgumentError{Field: ref.Field, Text: ref.Text, Msg: ref.Arg.Text + " is not a time in nanoseconds since the epoch"}
+	}
+	ref.Arg.Num, ref.Arg.IsNum = n, true
+	return nil
+}
+
+// evtAround is the distance to the given time in milliseconds, rounded up.
+func evtAround(ev *state.Event, arg *Arg, out *Value) bool {
+	at, ts := uint64(arg.Num), ev.Timestamp()
+	d := max(at, ts) - min(at, ts)
+	return out.setUint((d + uint64(time.Millisecond) - 1) / uint64(time.Millisecond))
 }

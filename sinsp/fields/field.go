@@ -73,6 +73,10 @@ type Field struct {
 	// every value and there is at least one: neither end has that address.
 	NEAll bool
 
+	// Within says that the value is a distance, and = that it is at most the
+	// literal. There is no other operator.
+	Within bool
+
 	eachWithArg bool // Each counts even when an argument is given
 
 	// resolve completes a Ref whose type follows from the argument, and
@@ -152,6 +156,7 @@ func (f *Field) Tags() []string {
 	add(f.OutputOnly, "OUTPUT ONLY")
 	add(f.Deprecated, "DEPRECATED")
 	add(f.Hidden, "HIDDEN")
+	add(f.Own, "TIERCEL ONLY")
 	add(f.List, "LIST")
 	add(f.Arg == ArgRequired, "ARG REQUIRED")
 	add(f.Arg == ArgOptional, "ARG ALLOWED")

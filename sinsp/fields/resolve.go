@@ -95,7 +95,7 @@ func parseArg(ref *Ref, arg string, hasArg bool) error {
 		switch {
 		case err == nil:
 			ref.Arg.Num, ref.Arg.IsNum = n, true
-		case !f.ArgKey:
+		case !f.ArgKey && !f.Within:
 			return fail("%s is not a valid number", arg)
 		}
 	}

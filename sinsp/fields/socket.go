@@ -82,7 +82,7 @@ func endpoint(ev *state.Event, s side) (ip []byte, port uint16, ok bool) {
 	}
 	client := s == clientSide
 	if s == localSide || s == remoteSide {
-		clientIsLocal := ev.Engine != nil && ev.Engine.IsLocalAddr(fd.SrcIP, fd.V6)
+		clientIsLocal := ev.Engine != nil && ev.Engine.ClientIsLocal(ev.Thread, fd)
 		client = (s == localSide) == clientIsLocal
 	}
 	if client {

@@ -66,16 +66,17 @@ func threadFields() []*Field {
 		id("thread.tid", threadTID, "Id of the thread that made the event."),
 		boolean("thread.ismain", ofThreadBool((*state.Thread).IsMain), "Whether that thread is the main one of its process."),
 		id("thread.vtid", ofThreadInt(func(t *state.Thread) int64 { return t.VTID }), "Thread id as the thread itself sees it, inside its pid namespace."),
+		boolean("thread.uncertain", ofThreadBool((*state.Thread).Uncertain), "Whether events that changed the thread may have been lost, or little could be learnt of it: what is known of it may be old.").own(),
 		text("thread.nametid", threadNameTID, "Name and id of the thread in one word.").hidden(),
-		reltime("thread.exectime", nil, "CPU time of the last time slice; only of events that switch threads."),
-		reltime("thread.totexectime", nil, "CPU time of the thread so far; only of events that switch threads."),
+		reltime("thread.exectime", atSwitch(func(t *state.Thread) uint64 { return t.ExecTime }), "CPU time of the last time slice; only of events that switch threads."),
+		reltime("thread.totexectime", atSwitch(func(t *state.Thread) uint64 { return t.TotExecTime }), "CPU time of the thread so far; only of events that switch threads."),
 		text("thread.cgroups", threadCgroups, "All control groups of the thread as subsystem=path words."),
 		text("thread.cgroup", threadCgroup, "Control group of one subsystem (thread.cgroup.cpuset).").dot().key().required(),
 		count("proc.nthreads", procThreads(0), "Number of live threads of the process."),
 		count("proc.nchilds", procThreads(1), "Number of live threads of the process besides the main one."),
-		field("thread.cpu", scap.PTDouble, scap.PFNA, nil, "Percentage of a CPU that the thread used in the last second."),
-		field("thread.cpu.user", scap.PTDouble, scap.PFNA, nil, "The part of thread.cpu that was spent in the program."),
-		field("thread.cpu.system", scap.PTDouble, scap.PFNA, nil, "The part of thread.cpu that was spent in the kernel."),
+		field("thread.cpu", scap.PTDouble, scap.PFNA, atProcinfo(func(t *state.Thread) float64 { return t.CPUUser + t.CPUSystem }), "Percentage of a CPU that the thread used in the last second; only of process notices, which other tools write into captures."),
+		field("thread.cpu.user", scap.PTDouble, scap.PFNA, atProcinfo(func(t *state.Thread) float64 { return t.CPUUser }), "The part of thread.cpu that was spent in the program."),
+		field("thread.cpu.system", scap.PTDouble, scap.PFNA, atProcinfo(func(t *state.Thread) float64 { return t.CPUSystem }), "The part of thread.cpu that was spent in the kernel."),
 		count("thread.vmsize", ofThreadNum(mainOnly(vmSize, 1)), "Virtual memory in kB; 0 for all but the main thread."),
 		count("thread.vmrss", ofThreadNum(mainOnly(vmRSS, 1)), "Memory in RAM in kB; 0 for all but the main thread."),
 		count("thread.vmsize.b", ofThreadNum(mainOnly(vmSize, 1024)), "thread.vmsize in bytes.").hidden(),
@@ -86,6 +87,21 @@ func threadFields() []*Field {
 		text("proc.stdin.name", stdName(0), "fd.name of the standard input."),
 		text("proc.stdout.name", stdName(1), "fd.name of the standard output."),
 		text("proc.stderr.name", stdName(2), "fd.name of the standard error output."),
+	}
+}
+
+// atSwitch asks the thread that a switch has just stopped.
+func atSwitch(get func(*state.Thread) uint64) extractor {
+	return func(ev *state.Event, _ *Arg, out *Value) bool {
+		t := ev.Type()
+		return (t == scap.EvSchedswitchV6E || t == scap.EvSchedswitchV1E) && ev.Thread != nil && out.setUint(get(ev.Thread))
+	}
+}
+
+// atProcinfo asks the thread that a notice about the use of a CPU is for.
+func atProcinfo(get func(*state.Thread) float64) extractor {
+	return func(ev *state.Event, _ *Arg, out *Value) bool {
+		return ev.Type() == scap.EvProcinfoE && ev.Thread != nil && out.setUint(math.Float64bits(get(ev.Thread)))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/scap/procfs"
 	"github.com/tiercel/tiercel/scap/scaptest"
+	"github.com/tiercel/tiercel/sinsp/container"
 	"github.com/tiercel/tiercel/sinsp/fields"
 	"github.com/tiercel/tiercel/sinsp/state"
 )
@@ -25,7 +26,28 @@ const (
 	started = 1_700_000_000 * second // when everything was started
 	now     = started + 3*second + 5
 	catPID  = 300
+
+	nginxPID = 400
+	nginxID  = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 )
+
+// nginxInfo is what its runtime tells of nginx's container.
+func nginxInfo() *container.Info {
+	i := &container.Info{
+		Type: container.Docker, FullID: nginxID, Name: "web",
+		Image: "registry.example:5000/team/nginx:1.25", ImageID: "4bb46517cac3", ImageDigest: "sha256:9d2f",
+		IP: "172.17.0.2", CNIJSON: `{"ips":[]}`, Privileged: container.Yes, HostPID: container.No, HostNetwork: container.Yes, HostIPC: container.No,
+		Labels: container.MakeLabels(map[string]string{"maintainer": "alice", "empty": "", "annotation.x": "y",
+			"io.kubernetes.pod.name": "web-0", "io.kubernetes.pod.namespace": "shop", "io.kubernetes.pod.uid": "6a1f"}, 0),
+		Mounts: []container.Mount{
+			{Source: "/srv/www", Dest: "/var/www", Mode: "ro", Propagation: "rprivate"},
+			{Source: "/etc/nginx", Dest: "/etc/nginx", RDWR: true},
+		},
+		PodSandboxID: "feedfacefeedface", PodLabels: container.Labels{{Key: "app", Value: "web"}}, PodIP: "10.244.0.7", PodCNIJSON: `{"pod":1}`,
+	}
+	i.Finish()
+	return i
+}
 
 // fakeProc is the state of the world before the first event.
 type fakeProc []*procfs.Process
@@ -64,8 +86,9 @@ func newWorld(t testing.TB) *state.Engine {
 	cat.CWD = "/home/alice"
 	cat.Main.UID, cat.Main.GID = 1000, 1000
 	cat.Main.TTY = 34816
-	cat.Main.CapEffective, cat.Main.CapPermitted = 1<<0|1<<21, 1<<12
-	cat.Main.VMSize, cat.Main.VMRSS = 4096, 1024
+	cat.Main.CapEffective, cat.Main.CapPermitted, cat.Main.CapInheritable = 1<<0|1<<21, 1<<12, 1<<5
+	cat.Main.VMSize, cat.Main.VMRSS, cat.Main.VMSwap, cat.Main.PfMajor, cat.Main.PfMinor = 4096, 1024, 8, 5, 6
+	cat.PidnsStart = started - 100*second
 	cat.ExeIno, cat.ExeCtime, cat.ExeMtime, cat.ExeUpperLayer = 77, started-second, started-2*second, true
 	thread := cat.Main
 	thread.TID, thread.VTID, thread.Comm = 301, 301, "worker"
@@ -73,12 +96,13 @@ func newWorld(t testing.TB) *state.Engine {
 	cat.FDs = []procfs.FD{
 		{Num: 0, Type: procfs.FDFile, Name: "/dev/null", Dev: 5<<20 | 3, Ino: 9, Flags: 1},
 		{Num: 1, Type: procfs.FDFIFO, Name: "pipe:[12]"},
+		{Num: 2, Type: procfs.FDFile, Name: "/dev/null", Dev: 5<<20 | 3, Ino: 9, Flags: 2},
 		{Num: 9, Type: procfs.FDDirectory, Name: "/etc"},
 	}
 	bash := process(200, 100, 200, "bash")
 	bash.Env = []string{"SHLVL=1"}
-	nginx := process(400, 1, 400, "nginx")
-	nginx.Cgroups = []string{"cpu=/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}
+	nginx := process(nginxPID, 1, nginxPID, "nginx")
+	nginx.Cgroups = []string{"cpu=/docker/" + nginxID}
 	nginx.PidnsStart = started + second
 	e := state.New(state.Options{
 		Proc:     fakeProc{process(1, 0, 1, "systemd"), process(100, 1, 100, "sshd", "-D"), bash, cat, nginx},
@@ -119,6 +143,10 @@ func ask(t testing.TB, ev *state.Event, field string) string {
 	if err != nil || n != len(field) {
 		t.Fatalf("%s: %v", field, err)
 	}
+	return textOf(ev, &ref)
+}
+
+func textOf(ev *state.Event, ref *fields.Ref) string {
 	var v fields.Value
 	if !ref.Extract(ev, &v) {
 		return none
