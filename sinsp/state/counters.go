@@ -10,7 +10,7 @@ type Counters struct {
 
 	// Bad input. Such events are applied as far as they make sense.
 	LateEvents      uint64 // older than the event before
-	DuplicateEvents uint64 // the same as the thread's former one: not applied again
+	DuplicateEvents uint64 // of the same time and type as the thread's former one
 	AbsurdEvents    uint64 // with a thread, process or descriptor number that no kernel hands out
 
 	// Threads.

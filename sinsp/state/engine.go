@@ -276,9 +276,15 @@ func (e *Engine) finish() {
 	}
 }
 
+// maxTID is beyond what any kernel gives a thread as id (PID_MAX_LIMIT is 2^22).
+const maxTID = 1<<31 - 1
+
 func (e *Engine) attachThread(ev *Event, k *kind) {
 	tid := ev.TID()
-	if tid <= 0 {
+	if uint64(tid-1) >= maxTID {
+		if tid != 0 { // 0 is the idle task
+			e.counters.AbsurdEvents++
+		}
 		return
 	}
 	t := e.Thread(tid)
@@ -289,7 +295,11 @@ func (e *Engine) attachThread(ev *Event, k *kind) {
 		return
 	}
 	t.Flags |= FlagActive
-	t.accessTS = e.now
+	if typ := ev.Type(); t.accessTS != e.now || t.lastType != typ {
+		t.accessTS, t.lastType = e.now, typ
+	} else {
+		e.counters.DuplicateEvents++
+	}
 	ev.Thread = t
 	if t.healed != e.lost {
 		e.afterLoss(ev, k, t)

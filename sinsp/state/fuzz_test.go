@@ -4,6 +4,7 @@ package state
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -23,7 +24,7 @@ func FuzzProcess(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		h := newHostWith(t, Options{MaxThreads: 64, MaxFDs: 16, BootTime: boot})
+		h := newHostWith(t, Options{MaxThreads: 64, MaxFDs: 16, MaxFDsTotal: 64, MaxTextBytes: 1 << 10, BootTime: boot})
 		var ev scap.Event
 		for len(b) >= scap.HeaderSize {
 			if ev.Decode(b) != nil {
@@ -39,23 +40,47 @@ func FuzzProcess(f *testing.F) {
 }
 
 // TestRandomEvents does the same with events that are right in form and wrong
-// in content: few ids, so that everything collides.
+// in content: few ids, so that everything collides; out of order, twice, at
+// impossible times, and with losses between them.
 func TestRandomEvents(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	fake := &fakeProc{procs: []*procfs.Process{proc(1, 0, "/sbin/init"), proc(5, 3, "/bin/five", 6, 7)}}
-	for round := range 20 {
-		o := Options{MaxThreads: 16, MaxFDs: 8, BootTime: boot, Alive: func(pid int64) bool { return pid%2 == 0 }}
+	fake.procs[1].FDs = []procfs.FD{{Num: 3, Type: procfs.FDFile, Name: "/three"}, {Num: 5000, Type: procfs.FDFIFO, Name: "pipe:[1]", Ino: 1}}
+	for round := range 40 {
+		o := Options{
+			MaxThreads: 16, MaxFDs: 8, MaxFDsTotal: 8 + 8*(round%8), MaxTextBytes: 100 + 100*(round%3), BootTime: boot, Self: 4,
+			Alive: func(pid int64) bool { return pid%2 == 0 },
+		}
 		if round%2 == 0 {
 			o.Proc = fake
 		}
 		h := newHostWith(t, o)
 		for range 2000 {
-			h.ts += r.Uint64N(3e9)
-			h.e.Process(randomEvent(r, h.ts))
+			ev := h.randomStep(r)
+			for n := r.IntN(8)/7 + 1; n > 0; n-- {
+				h.e.Process(ev)
+			}
+			if r.IntN(100) == 0 {
+				checkTables(t, h.e)
+			}
 		}
 		h.tick()
 		checkTables(t, h.e)
 	}
+}
+
+// randomStep returns an event at the next time, mostly.
+func (h *host) randomStep(r *rand.Rand) *scap.Event {
+	switch r.IntN(50) {
+	case 0:
+		h.e.Lost(r.Uint64N(5))
+	case 1:
+		return randomEvent(r, r.Uint64())
+	case 2, 3, 4:
+		return randomEvent(r, h.ts-r.Uint64N(20e9))
+	}
+	h.ts += r.Uint64N(3e9)
+	return randomEvent(r, h.ts)
 }
 
 func randomEvent(r *rand.Rand, ts uint64) *scap.Event {
@@ -80,97 +105,23 @@ func randomEvent(r *rand.Rand, ts uint64) *scap.Event {
 				v = uint64(int64(r.IntN(12)) - 1)
 			case pi.Name == "flags":
 				v = 1 << r.IntN(32)
+			case r.IntN(30) == 0:
+				v = r.Uint64() >> r.IntN(64) // absurd
+			case r.IntN(10) == 0:
+				v = uint64(r.IntN(6000)) // beyond the dense part of a table
 			}
 			enc[i] = binary.LittleEndian.AppendUint64(nil, v)[:min(width, 8)]
 		default:
 			texts := []string{"/a/b\x00", "x\x00", "..\x00", "\x00", "k=/docker/x\x00"}
 			enc[i] = []byte(texts[r.IntN(len(texts))])
-		}
-	}
-	return scaptest.Decode(scaptest.Raw(typ, ts, int64(r.IntN(12)), enc...))
-}
-
-// checkTables checks what must always hold.
-func checkTables(t *testing.T, e *Engine) {
-	t.Helper()
-	if len(e.threads) != len(e.all) || uint64(len(e.all)) != e.counters.Threads || len(e.all) > e.opts.MaxThreads {
-		t.Fatalf("%d threads by id, %d in the list, %d counted", len(e.threads), len(e.all), e.counters.Threads)
-	}
-	children := map[*Thread]int{}
-	users := map[*FDTable]int{}
-	slots := map[*fdSlots]map[*FDTable]bool{}
-	for i, th := range e.all {
-		if e.threads[th.TID] != th || th.slot != i {
-			t.Fatalf("thread %d is not where it should be", th.TID)
-		}
-		if th.fds == nil {
-			t.Fatalf("thread %d has no table", th.TID)
-		}
-		users[th.fds]++
-		if s := th.fds.slots; s != nil {
-			if slots[s] == nil {
-				slots[s] = map[*FDTable]bool{}
-			}
-			slots[s][th.fds] = true
-		}
-		if th.parent != nil {
-			children[th.parent]++
-			if e.threads[th.parent.TID] != th.parent {
-				t.Fatalf("the parent of %d is not in the table", th.TID)
+			if r.IntN(20) == 0 {
+				enc[i] = fmt.Appendf(nil, "text %d\x00of %d\x00", r.IntN(1000), r.IntN(1000))
 			}
 		}
-		n := 0
-		for a := th; a != nil; a = a.Parent() {
-			if n++; n > len(e.all)+1 {
-				t.Fatalf("the ancestors of %d do not end", th.TID)
-			}
-		}
-		if th.group != nil && e.groups[th.PID] != th.group {
-			t.Fatalf("the group of %d is not in the table", th.TID)
-		}
 	}
-	for _, th := range e.all {
-		if th.nchildren != children[th] {
-			t.Fatalf("%d has %d children, counts %d", th.TID, children[th], th.nchildren)
-		}
+	tid := int64(r.IntN(12))
+	if r.IntN(100) == 0 {
+		tid = int64(r.Uint64()) // also negative
 	}
-	for table, n := range users {
-		if table.refs != n {
-			t.Fatalf("a table has %d users, counts %d", n, table.refs)
-		}
-		if table.Len() > e.opts.MaxFDs {
-			t.Fatalf("a table has %d entries", table.Len())
-		}
-	}
-	for s, tables := range slots {
-		if s.refs != len(tables) {
-			t.Fatalf("a content has %d tables, counts %d", len(tables), s.refs)
-		}
-	}
-	if n := countFDs(e); n != e.counters.FDs {
-		t.Fatalf("%d descriptors, %d counted", n, e.counters.FDs)
-	}
-	checkGroups(t, e)
-}
-
-func checkGroups(t *testing.T, e *Engine) {
-	t.Helper()
-	for pid, g := range e.groups {
-		count, alive := 0, 0
-		for th := range g.All() {
-			count++
-			if !th.Dead() {
-				alive++
-			}
-			if th.group != g || e.threads[th.TID] != th {
-				t.Fatalf("group %d has a member that is not its own", pid)
-			}
-		}
-		if count != g.count || alive != g.Alive || count == 0 {
-			t.Fatalf("group %d: %d members, %d alive; counted %d and %d", pid, count, alive, g.count, g.Alive)
-		}
-		if g.Leader != nil && g.Leader.group != g {
-			t.Fatalf("the leader of group %d is not in it", pid)
-		}
-	}
+	return scaptest.Decode(scaptest.Raw(typ, ts, tid, enc...))
 }

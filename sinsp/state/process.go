@@ -21,6 +21,10 @@ func onClone(e *Engine, ev *Event) {
 // cloneCaller makes the child as its creator tells it, unless the child's own
 // side of the call will do that with better data.
 func (e *Engine) cloneCaller(ev *Event, tid int64) {
+	if tid > maxTID {
+		e.counters.AbsurdEvents++
+		return
+	}
 	caller := ev.Thread
 	if caller == nil || !caller.Valid() {
 		caller = e.completeCaller(ev, caller)

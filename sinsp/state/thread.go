@@ -2,7 +2,10 @@
 
 package state
 
-import "github.com/tiercel/tiercel/sinsp/container"
+import (
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/sinsp/container"
+)
 
 // NoID is the value of a thread, process, session or group id that is not
 // known; NoUID that of a user or group.
@@ -84,7 +87,8 @@ type Thread struct {
 	slot      int // in Engine.all
 	nchildren int
 	lastFD    int64
-	accessTS  uint64
+	accessTS  uint64 // of its last event
+	lastType  scap.EventType
 	retryTS   uint64    // when /proc may be asked again for an uncertain thread
 	enter     []byte    // remembered enter event
 	sure      lossCount // Engine.lost when it was certain last who it is

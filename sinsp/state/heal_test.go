@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/procfs"
+	"github.com/tiercel/tiercel/scap/scaptest"
+)
+
+// lossy is a host whose process 200 (with the thread 201) does something that
+// no event tells of.
+func lossy(t *testing.T) (*host, *fakeProc, *procfs.Process) {
+	pr := proc(200, 100, "/bin/worker", 201)
+	pr.FDs = []procfs.FD{
+		{Num: 0, Type: procfs.FDFile, Name: "/dev/null", Ino: 5, Dev: 1},
+		{Num: 7, Type: procfs.FDFIFO, Name: "pipe:[77]", Ino: 77},
+	}
+	fake := &fakeProc{procs: []*procfs.Process{proc(1, 0, "/sbin/init"), proc(100, 1, "/bin/sh"), pr}}
+	h := &host{t: t, e: New(Options{Proc: fake, BootTime: boot}), ts: epoch}
+	if err := h.e.Prime(); err != nil {
+		t.Fatal(err)
+	}
+	h.play(scap.EvSocketX, 200, p{"fd": 9, "domain": 2, "type": 1, "proto": 0, "flags": 0})
+	h.open(200, 8, "/etc/passwd", OpenRead)
+	fake.asked = nil
+	return h, fake, pr
+}
+
+func TestFirstEventAfterALossHealsItsProcess(t *testing.T) {
+	h, fake, pr := lossy(t)
+	h.e.Lost(10)
+	// What nobody saw: an exec, a chdir, setuid, a close, an open.
+	pr.Exe, pr.ExePath, pr.Args, pr.Main.Comm = "/bin/other", "/bin/other", []string{"-z"}, "other"
+	pr.CWD, pr.Main.UID, pr.Main.SID = "/elsewhere", 33, 200
+	pr.FDs = []procfs.FD{
+		{Num: 7, Type: procfs.FDFIFO, Name: "pipe:[78]", Ino: 78},
+		{Num: 8, Type: procfs.FDFile, Name: "/proc/says/passwd", Ino: 42, Dev: 8, Flags: OpenCloexec},
+		{Num: 9, Type: procfs.FDIPv4, L4: procfs.L4TCP, Src: netip.MustParseAddrPort("10.0.0.1:5000"), Dst: netip.MustParseAddrPort("10.0.0.2:80")},
+	}
+	ev := h.open(201, 3, "here", OpenRead)
+	w := h.thread(200)
+	equal(t, "lost before", ev.LostBefore, 10)
+	equal(t, "doubt", ev.Thread.Doubt(), 0)
+	equal(t, "doubt of the main thread", w.Doubt(), 0)
+	equal(t, "command", w.Cmdline, "other -z")
+	equal(t, "file", w.ExePath, "/bin/other")
+	equal(t, "user of a thread", ev.Thread.UID, 33)
+	h.fd(200, 3, "/elsewhere/here")
+	h.fd(200, 0, "-")
+	equal(t, "another pipe", h.fd(200, 7, "pipe:[78]").Ino, 78)
+	equal(t, "close-on-exec", h.fd(200, 8, "/etc/passwd").Flags&OpenCloexec, OpenCloexec)
+	h.fd(200, 9, "10.0.0.1:5000->10.0.0.2:80")
+	equal(t, "healed", h.e.Counters().Heals, 1)
+	checkTables(t, h.e)
+
+	h.open(200, 4, "/x", OpenRead)
+	h.open(201, 4, "/x", OpenRead)
+	equal(t, "questions", len(fake.asked), 1)
+}
+
+func TestHealingKeepsWhatEventsToldBetter(t *testing.T) {
+	h, _, pr := lossy(t)
+	h.play(scap.EvConnectX, 200, p{"res": 0, "fd": 9, "tuple": scaptest.Tuple("10.0.0.1:5000", "10.0.0.2:80")})
+	pr.FDs = append(pr.FDs,
+		procfs.FD{Num: 8, Type: procfs.FDFile, Name: "/proc/says/passwd", Ino: 42, Dev: 8},
+		procfs.FD{Num: 9, Type: procfs.FDIPv4, L4: procfs.L4TCP, Src: netip.MustParseAddrPort("10.0.0.1:5000"), Dst: netip.MustParseAddrPort("10.0.0.2:80")})
+	h.exec(200, "/bin/worker", p{"args": []string{"-x", "y"}, "env": []string{"B=2"}, "ptid": 100})
+	h.e.Lost(1)
+	h.tick()
+	h.play(scap.EvReadX, 200, p{"res": 0, "fd": 8})
+	equal(t, "healed", h.e.Counters().Heals, 2) // init's event, too
+	equal(t, "raw name", h.fd(200, 8, "/etc/passwd").NameRaw, "/etc/passwd")
+	equal(t, "role", h.fd(200, 9, "10.0.0.1:5000->10.0.0.2:80").Role, RoleClient)
+	if env := h.thread(200).Env; !slices.Equal(env, []string{"B=2"}) {
+		t.Fatalf("environment %q", env)
+	}
+}
+
+func TestHealingIsLimited(t *testing.T) {
+	h, fake, _ := lossy(t)
+	for i := range int64(1000) {
+		fake.procs = append(fake.procs, proc(1000+i, 1, "/bin/many"))
+	}
+	if err := h.e.Prime(); err != nil {
+		t.Fatal(err)
+	}
+	h.e.Lost(1)
+	for i := range int64(1000) {
+		h.e.Process(scaptest.Named(scap.EvReadX, h.ts, 1000+i, p{"res": 0, "fd": 0}))
+	}
+	c := h.e.Counters()
+	limit := uint64(DefaultLookupsPerSecond * lookupBurst / 2)
+	if c.Heals > limit || c.Heals < limit-10 || c.HealsDenied != 1000-c.Heals {
+		t.Fatalf("%d processes were read, %d denied", c.Heals, c.HealsDenied)
+	}
+	equal(t, "the last one stays in doubt", h.thread(1999).Doubt(), allDoubt)
+	// Its turn comes.
+	h.ts += 10e9
+	h.play(scap.EvReadX, 1999, p{"res": 0, "fd": 0})
+	equal(t, "later", h.thread(1999).Doubt(), 0)
+}
+
+func TestHealingLeavesOtherProcessesWithTheIDAlone(t *testing.T) {
+	h, _, pr := lossy(t)
+	h.e.Lost(1)
+	pr.Main.StartTS, pr.Main.Comm = boot+3600e9, "later"
+	h.play(scap.EvReadX, 200, p{"res": 0, "fd": 8})
+	equal(t, "command", h.thread(200).Comm, "worker")
+	equal(t, "doubt", h.thread(200).Doubt(), allDoubt)
+}
+
+func TestDescriptorsMissedByALossAreLookedUp(t *testing.T) {
+	h, fake, _ := lossy(t)
+	fake.fds = map[int64]procfs.FD{
+		20: {Num: 20, Type: procfs.FDFile, Name: "/var/found", Ino: 9},
+		21: {Num: 21, Type: procfs.FDIPv4, L4: procfs.L4TCP, Src: netip.MustParseAddrPort("10.0.0.1:5000"), Dst: netip.MustParseAddrPort("10.0.0.2:80")},
+	}
+	equal(t, "without a loss", h.play(scap.EvReadX, 200, p{"res": 1, "fd": 20}).FD, nil)
+	h.e.Lost(1)
+	fake.procs = nil // the process itself cannot be read
+	ev := h.play(scap.EvReadX, 200, p{"res": 1, "fd": 20})
+	equal(t, "name", ev.FD.Name, "/var/found")
+	equal(t, "role of a socket", h.play(scap.EvReadX, 200, p{"res": 1, "fd": 21}).FD.Role, RoleClient)
+	before := h.e.Counters().FDLookups
+	for range 10 {
+		h.play(scap.EvReadX, 200, p{"res": 1, "fd": 99})
+		h.play(scap.EvReadX, 200, p{"res": -9, "fd": 98})
+		h.play(scap.EvCloseX, 200, p{"res": 0, "fd": 97})
+	}
+	equal(t, "questions about what is not there", h.e.Counters().FDLookups-before, 1)
+}
