@@ -39,6 +39,7 @@ func newCatalog() *catalog {
 		{Name: "evt.latency", Type: scap.PTReltime},
 		{Name: "evt.outputtime", Type: scap.PTCharbuf, OutputOnly: true},
 		{Name: "evt.cpu", Type: scap.PTInt16},
+		{Name: "evt.around", Type: scap.PTUint64, Within: true, NoRHS: true, NoTransform: true},
 		{Name: "proc.name", Type: scap.PTCharbuf},
 		{Name: "proc.pname", Type: scap.PTCharbuf},
 		{Name: "proc.exepath", Type: scap.PTCharbuf},

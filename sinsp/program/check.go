@@ -33,6 +33,12 @@ func (b *Builder) binary(n *filter.Binary) (ref, error) {
 	if msg := checkOperator(op, v.typ, v.list); msg != "" {
 		return never, &Error{Pos: n.OpPos, Msg: msg}
 	}
+	if v.within {
+		if op != "=" || n.Modifier != "" {
+			return never, &Error{Pos: n.OpPos, Msg: fmt.Sprintf("%s supports only '=' comparison operator", fieldName(n.Left))}
+		}
+		op = "<="
+	}
 	switch right := n.Right.(type) {
 	case *filter.Field, *filter.Transform:
 		return b.comparison(n, left, op)
@@ -42,6 +48,14 @@ func (b *Builder) binary(n *filter.Binary) (ref, error) {
 		return b.constants(n, left, op, right.Elems)
 	}
 	return never, errorAt(n.Right, "unexpected value '%s'", n.Right)
+}
+
+// fieldName is the name of a field without its argument.
+func fieldName(n filter.Node) string {
+	if f, ok := n.(*filter.Field); ok {
+		return f.Name
+	}
+	return n.String()
 }
 
 // constants compiles a check against literals.

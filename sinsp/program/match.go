@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tiercel/tiercel/sinsp/fields"
+	"github.com/tiercel/tiercel/sinsp/filter/glob"
 )
 
 // matcher is the right half of a check with constants: operator and literals.
@@ -108,8 +109,8 @@ var textOps = map[string]func(s, operand string) bool{
 	"startswith":  strings.HasPrefix,
 	"bstartswith": strings.HasPrefix,
 	"endswith":    strings.HasSuffix,
-	"glob":        func(s, pattern string) bool { return globMatch(pattern, s, false) },
-	"iglob":       func(s, pattern string) bool { return globMatch(pattern, s, true) },
+	"glob":        func(s, pattern string) bool { return glob.Match(pattern, s) },
+	"iglob":       func(s, pattern string) bool { return glob.MatchFold(pattern, s) },
 }
 
 // regexMatch is regex on text. Go's matcher takes each byte of invalid UTF-8

@@ -5,6 +5,8 @@ package program
 import (
 	"slices"
 	"strings"
+
+	"github.com/tiercel/tiercel/sinsp/filter/glob"
 )
 
 // pathTree finds out whether one of many paths is a prefix of another path by
@@ -87,7 +89,7 @@ func (t *pathTree) match(path string) bool {
 	}
 	for i := range t.globs {
 		g := &t.globs[i]
-		if !globMatch(g.pattern, name, false) {
+		if !glob.Match(g.pattern, name) {
 			continue
 		}
 		if g.below.match(rest) {

@@ -30,6 +30,7 @@ type value struct {
 	multi  *fields.Ref // set for a field that stands for several values
 	noRHS  bool        // neither side of a comparison with another value
 	noTr   bool        // refuses transformers
+	within bool        // a distance, see fields.Field.Within
 	cost   int
 }
 

@@ -46,7 +46,7 @@ func (b *Builder) field(n *filter.Field) (int32, error) {
 		return -1, errorAt(n, "field '%s' is for outputs only", r.Text)
 	}
 	v := value{typ: r.Type, format: r.Format, flags: r.Flags, list: r.List,
-		noRHS: r.Field.NoRHS, noTr: r.Field.NoTransform, cost: 10}
+		noRHS: r.Field.NoRHS, noTr: r.Field.NoTransform, within: r.Field.Within, cost: 10}
 	v.source = &fieldSource{&r}
 	if r.Multi() {
 		v.multi = &r

@@ -96,17 +96,39 @@ func TestMatchesAsTheCLibraryDoes(t *testing.T) {
 	}
 }
 
-// FuzzMatch: it ends, a pattern without special characters is the text itself,
+// slowGlob is fnmatch for stars, question marks and plain bytes.
+func slowGlob(pattern, s string) bool {
+	switch {
+	case pattern == "":
+		return s == ""
+	case pattern[0] == '*':
+		for i := range len(s) + 1 {
+			if slowGlob(pattern[1:], s[i:]) {
+				return true
+			}
+		}
+		return false
+	case s == "":
+		return false
+	}
+	return (pattern[0] == '?' || pattern[0] == s[0]) && slowGlob(pattern[1:], s[1:])
+}
+
+// FuzzMatch: it ends and agrees with the slow one, a pattern without special characters is the text itself,
 // and a star before and behind asks for a part of the text.
 func FuzzMatch(f *testing.F) {
 	for _, c := range matches {
 		f.Add(c.pattern, "abc")
+		f.Add(c.pattern, "zebra-]x[^")
 	}
 	f.Fuzz(func(t *testing.T, pattern, s string) {
 		if len(pattern) > 200 || len(s) > 200 {
 			return
 		}
 		got := glob.Match(pattern, s)
+		if len(pattern) <= 12 && len(s) <= 24 && !strings.ContainsAny(pattern, `[\`) && got != slowGlob(pattern, s) {
+			t.Errorf("Match(%q, %q) = %v", pattern, s, got)
+		}
 		if !glob.HasMeta(pattern) {
 			if got != (pattern == s) {
 				t.Errorf("Match(%q, %q) = %v", pattern, s, got)
