@@ -12,70 +12,24 @@ import (
 	"github.com/tiercel/tiercel/sinsp/state"
 )
 
-// initOutputs makes the queue that leads to standard output.
-func (r *run) initOutputs() (bool, error) {
-	if r.opts.DryRun {
-		return false, nil
-	}
-	if err := r.checkOutputs(); err != nil {
-		return true, err
-	}
-	r.alerts = output.NewQueue(r.Stdout, r.cfg.QueueCapacity, r.cfg.BufferedOutputs)
-	return false, nil
-}
-
-// checkOutputs refuses a run whose alerts nobody would see.
-func (r *run) checkOutputs() error {
-	later := []struct {
-		name string
-		on   bool
-	}{
-		{"file_output", r.cfg.File.Enabled}, {"syslog_output", r.cfg.Syslog},
-		{"program_output", r.cfg.Program.Enabled}, {"http_output", r.cfg.HTTP.Enabled},
-	}
-	for _, l := range later {
-		if l.on {
-			r.log.Warn(l.name + " is enabled, but this release writes alerts to standard output only")
-		}
-	}
-	for _, l := range []struct {
-		name string
-		on   bool
-	}{
-		{"webserver", r.cfg.Webserver.Enabled}, {"metrics", r.cfg.Metrics.Enabled}, {"capture", r.cfg.Capture.Enabled},
-	} {
-		if l.on {
-			r.log.Warn(l.name + " is enabled, but this release has none yet")
-		}
-	}
-	if !r.cfg.Stdout {
-		return messagef("No output configured, please make sure at least one output is configured and enabled. (-o stdout_output.enabled=true)")
-	}
-	return nil
-}
-
 // ruleOutput is how a rule's alerts are made.
 type ruleOutput struct {
 	text   *format.Format
-	fields *format.Object
+	fields *format.Object // nil: not wanted
+	waits  bool           // has fields that only a container's runtime knows
 }
 
-// alertMaker turns matches into lines. It belongs to the event loop.
+// alertMaker turns matches into alerts. It belongs to the event loop.
 type alertMaker struct {
-	form    output.Form
 	outputs []ruleOutput // by rules.Rule.Index
 	// Scratch, reused.
-	text, object, line []byte
+	alert        output.Alert
+	text, object []byte
 }
 
+// newAlertMaker compiles the outputs of all enabled rules.
 func (r *run) newAlertMaker(cat fields.Catalog) (*alertMaker, error) {
-	m := &alertMaker{
-		form: output.Form{
-			JSON: r.cfg.JSONOutput, ISO8601: r.cfg.TimeISO8601, Hostname: r.hostname(),
-			Output: r.cfg.JSONOutputKey, Message: r.cfg.JSONMessage, Fields: r.cfg.JSONFields, Tags: r.cfg.JSONTags,
-		},
-		outputs: make([]ruleOutput, len(r.set.Rules())),
-	}
+	m := &alertMaker{outputs: make([]ruleOutput, len(r.set.Rules()))}
 	var opts []format.Option
 	if r.cfg.BufferBase64 {
 		opts = append(opts, format.Base64Buffers)
@@ -84,7 +38,7 @@ func (r *run) newAlertMaker(cat fields.Catalog) (*alertMaker, error) {
 		if rule.Source != SourceSyscall {
 			continue
 		}
-		o, err := m.compile(cat, rule, opts)
+		o, err := r.compileOutput(cat, rule, opts)
 		if err != nil {
 			return nil, fmt.Errorf("output of rule %q: %w", rule.Name, err)
 		}
@@ -93,17 +47,17 @@ func (r *run) newAlertMaker(cat fields.Catalog) (*alertMaker, error) {
 	return m, nil
 }
 
-func (m *alertMaker) compile(cat fields.Catalog, rule *rules.Rule, opts []format.Option) (ruleOutput, error) {
+func (r *run) compileOutput(cat fields.Catalog, rule *rules.Rule, opts []format.Option) (ruleOutput, error) {
 	text, err := format.CompileOutput(cat, rule.Format, opts...)
 	if err != nil {
 		return ruleOutput{}, err
 	}
-	o := ruleOutput{text: text}
-	if !m.form.JSON || !m.form.Fields {
+	o := ruleOutput{text: text, waits: text.NeedsContainer()}
+	if !r.cfg.JSONOutput || !r.cfg.JSONFields {
 		return o, nil
 	}
 	o.fields = format.NewObject(text)
-	if m.form.ISO8601 {
+	if r.cfg.TimeISO8601 {
 		o.fields.AddTime("evt.time.iso8601")
 	} else {
 		o.fields.AddTime("evt.time")
@@ -121,21 +75,58 @@ func (m *alertMaker) compile(cat fields.Catalog, rule *rules.Rule, opts []format
 			return o, err
 		}
 	}
+	o.waits = o.waits || o.fields.NeedsContainer()
 	return o, nil
 }
 
-// make returns the alert's line. It lives until the next call.
-func (m *alertMaker) make(ev *state.Event, rule *rules.Rule) []byte {
+// make returns the alert. It lives until the next call.
+func (m *alertMaker) make(ev *state.Event, rule *rules.Rule) *output.Alert {
 	o := &m.outputs[rule.Index]
 	m.text, _ = o.text.AppendText(m.text[:0], ev)
 	m.object = m.object[:0]
 	if o.fields != nil {
 		m.object = o.fields.Append(m.object, ev)
 	}
-	a := output.Alert{
-		TimeNS: ev.Timestamp(), Priority: rule.Priority.String(), Rule: rule.Name, Source: rule.Source,
-		Tags: rule.Tags, Message: m.text, Fields: m.object,
+	return m.fill(ev.Timestamp(), rule)
+}
+
+func (m *alertMaker) fill(ts uint64, rule *rules.Rule) *output.Alert {
+	m.alert = output.Alert{
+		TimeNS: ts, Priority: rule.Priority.String(), Rule: rule.Name, Source: rule.Source, Tags: rule.Tags,
+		Message: m.text, Fields: m.object,
 	}
-	m.line = m.form.Append(m.line[:0], &a)
-	return m.line
+	return &m.alert
+}
+
+// early is an alert that waits for what the runtime knows of its container. It
+// refers to nothing of its event.
+type early struct {
+	rule                  *rules.Rule
+	output                *ruleOutput
+	ts                    uint64
+	thread                *state.Thread // has the container and nothing else
+	text, object          []byte
+	textHoles, fieldHoles []format.Hole
+}
+
+// makeEarly makes what can be made of an alert now.
+func (m *alertMaker) makeEarly(ev *state.Event, rule *rules.Rule) early {
+	o := &m.outputs[rule.Index]
+	e := early{rule: rule, output: o, ts: ev.Timestamp(), thread: ev.Thread.ContainerStub()}
+	e.text, e.textHoles = o.text.AppendEarly(nil, nil, ev)
+	if o.fields != nil {
+		e.object, e.fieldHoles = o.fields.AppendEarly(nil, nil, ev)
+	}
+	return e
+}
+
+// complete makes the alert with what is known by now. It lives until the next
+// call of make or complete.
+func (m *alertMaker) complete(e *early) *output.Alert {
+	m.text = e.output.text.AppendLate(m.text[:0], e.text, e.textHoles, e.thread)
+	m.object = m.object[:0]
+	if e.output.fields != nil {
+		m.object = e.output.fields.AppendLate(m.object, e.object, e.fieldHoles, e.thread)
+	}
+	return m.fill(e.ts, e.rule)
 }

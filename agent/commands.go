@@ -17,7 +17,7 @@ func (r *run) command() error {
 	}
 	sys := captool.System{
 		Stdout: r.Stdout, Stderr: r.Stderr, Signals: r.Signals, Open: r.Open,
-		State: r.hostState(0),
+		State: r.hostState(),
 	}
 	switch r.opts.Command {
 	case cmdline.DriverDoctor:

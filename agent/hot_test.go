@@ -10,10 +10,14 @@ import (
 	"github.com/tiercel/tiercel/agent/cmdline"
 	"github.com/tiercel/tiercel/agent/config"
 	"github.com/tiercel/tiercel/agent/log"
+	"github.com/tiercel/tiercel/agent/metrics"
 	"github.com/tiercel/tiercel/agent/output"
+	"github.com/tiercel/tiercel/agent/output/sink"
+	"github.com/tiercel/tiercel/agent/webserver"
 	"github.com/tiercel/tiercel/rules"
 	defaultrules "github.com/tiercel/tiercel/rules/default"
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/scaptest"
 	"github.com/tiercel/tiercel/sinsp/state"
 )
 
@@ -24,7 +28,7 @@ func newLoop(tb testing.TB) *watcher {
 	if err := r.compile(); err != nil {
 		tb.Fatal(err)
 	}
-	q := output.NewQueue(io.Discard, 0, true)
+	q := output.NewHub(output.HubOptions{}, sink.NewStdout(io.Discard))
 	tb.Cleanup(func() { q.Close(nil, time.Second) })
 	w := &watcher{engine: state.New(state.Options{}), matcher: r.matcher, maker: r.maker, alerts: q, log: r.log.Logger}
 	w.batch.Events = []scap.Event{*execCat(), *openFile(100, "/usr/lib/libc.so.6"), *openFile(100, "/etc/ld.so.cache")}
@@ -58,6 +62,33 @@ func TestQuietEventsCostNoAllocation(t *testing.T) {
 	}
 	if w.detected != 0 {
 		t.Errorf("%d alerts: the events are not quiet", w.detected)
+	}
+}
+
+func TestMetricsCostTheLoopNoAllocation(t *testing.T) {
+	w := newLoop(t)
+	r := loopRun(t)
+	r.cfg.Metrics.Enabled, r.matcher = true, w.matcher
+	w.drv = scaptest.NewDriver()
+	w.observer = &observer{metrics: metrics.New(r.metricsOptions()), health: webserver.NewHealth()}
+	t.Cleanup(w.observer.close)
+	w.info = r.describeRun(time.Now(), time.Now())
+	w.actions = newDropActions(r.cfg.Drops, w.log, w.internal, time.Now())
+	w.drops.log = w.log
+	now := time.Now()
+	tick := func() {
+		_ = w.handle()
+		if err := w.housekeeping(now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tick() // room for the samples is made once
+	if n := testing.AllocsPerRun(1000, tick); n != 0 {
+		t.Errorf("%v allocations for a tick with a sample", n)
+	}
+	var s metrics.Sample
+	if !w.observer.metrics.Board().Read(&s) || s.Events == 0 || len(s.Rules) == 0 || !s.HasDriver {
+		t.Errorf("the sample is empty: %+v", s)
 	}
 }
 

@@ -77,7 +77,7 @@ func (r *run) openEarly() (bool, error) {
 		}
 	}
 	go o.open(r.Open, r.cfg.Engine.Kind, r.driverOptions())
-	go o.prime(r.hostState(int(r.cfg.ThreadTableSize)))
+	go o.prime(r.stateOptions())
 	return false, nil
 }
 
@@ -165,8 +165,20 @@ func (o *opening) close() error {
 	return o.src.Close()
 }
 
+// stateOptions is the model of this host with the bounds of the configuration.
+func (r *run) stateOptions() state.Options {
+	c := r.cfg
+	o := r.hostState()
+	o.MaxThreads = int(c.ThreadTableSize)
+	o.MaxFDs, o.MaxFDsTotal = int(c.State.MaxFDs), int(c.State.MaxFDsTotal)
+	o.MaxTextBytes, o.LookupsPerSecond = int(c.State.MaxTextMB)<<20, int(c.State.LookupsPerSecond)
+	o.IdleAfter = time.Duration(c.ThreadTimeoutS) * time.Second
+	o.SweepEvery = time.Duration(c.ThreadPurgeS) * time.Second
+	return o
+}
+
 // hostState is the model of this host.
-func (r *run) hostState(maxThreads int) state.Options {
+func (r *run) hostState() state.Options {
 	root := r.HostRoot
 	if root == "" {
 		root = "/"
@@ -180,7 +192,7 @@ func (r *run) hostState(maxThreads int) state.Options {
 			return err == nil
 		},
 		LocalAddrs: localAddrs,
-		MaxThreads: maxThreads,
+		Self:       int64(os.Getpid()),
 		BootTime:   scap.BootTime(), Hostname: host, HostRoot: r.HostRoot,
 		Accounts: state.AccountFiles(r.HostRoot),
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tiercel/tiercel/agent/config"
+	"github.com/tiercel/tiercel/agent/metrics"
 	"github.com/tiercel/tiercel/agent/reload"
 	"github.com/tiercel/tiercel/agent/selection"
 	"github.com/tiercel/tiercel/rules"
@@ -27,6 +28,7 @@ type plan struct {
 	sel     *selection.Result
 	matcher *rules.Matcher
 	maker   *alertMaker
+	sums    []metrics.FileSum // of the rules files
 
 	changed []string           // keys that a reload found changed
 	stop    context.CancelFunc // of what runs for this plan alone; nil: nothing
@@ -141,11 +143,7 @@ var fixed = []struct {
 		next.Engine = now.Engine
 		next.Engine.SamplingRatio = ratio
 	}},
-	{"containers", func(next, now *config.Config) {
-		wait := next.Containers.WaitMS
-		next.Containers = now.Containers
-		next.Containers.WaitMS = wait
-	}},
+	{"containers", func(next, now *config.Config) { next.Containers = now.Containers }},
 	{"state", func(next, now *config.Config) { next.State = now.State }},
 	{"falco_libs", func(next, now *config.Config) {
 		next.ThreadTableSize, next.ThreadPurgeS, next.ThreadTimeoutS = now.ThreadTableSize, now.ThreadPurgeS, now.ThreadTimeoutS
@@ -159,7 +157,7 @@ var fixed = []struct {
 }
 
 // movable are keys of fixed parts that can change while the agent runs.
-var movable = []string{"engine.modern_ebpf.sampling_ratio", "containers.wait_ms"}
+var movable = []string{"engine.modern_ebpf.sampling_ratio"}
 
 // keep puts what only a restart can change back to what it is.
 func keep(next, now *config.Config) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tiercel/tiercel/agent/config"
+	"github.com/tiercel/tiercel/agent/metrics"
 	"github.com/tiercel/tiercel/agent/output"
 	"github.com/tiercel/tiercel/rules"
 	"github.com/tiercel/tiercel/scap"
@@ -18,9 +19,9 @@ import (
 
 const (
 	reloadRule = "Tiercel internal: hot restart failure"
-	// reloadWait is how long a read waits while a reload is under way: the new
-	// plan is taken over between two reads.
-	reloadWait = 5 * time.Millisecond
+	// shortWait is how long a read waits while something is about to happen
+	// between two reads: a new plan, or details of a container.
+	shortWait = 5 * time.Millisecond
 	// rereads bounds how often a reload begins anew because files go on changing.
 	rereads = 10
 )
@@ -119,13 +120,25 @@ func (l *reloader) replace(next *run, began time.Time) error {
 	r.log.Info("SIGHUP received, restarting...")
 	built := time.Since(began)
 	next.begin()
-	if !l.post(func() { l.loop.take(next.plan) }) {
+	next.alerts = r.outputsFor(next)
+	var info *metrics.Info
+	if next.observed() {
+		info = next.describeRun(l.loop.start, time.Now())
+	}
+	if !l.post(func() { l.loop.take(next, info) }) {
 		next.plan.end()
+		if next.alerts != r.alerts {
+			next.alerts.Close(nil, 0)
+		}
 		return errLoopEnded
 	}
 	took := time.Since(began)
 	old.end()
 	r.plan = next.plan
+	if former := r.alerts; former != next.alerts {
+		r.alerts = next.alerts
+		r.closing.Go(func() { former.Close(nil, outputTimeout(old.cfg)) })
+	}
 	l.reloads.Add(1)
 	r.apply(old.cfg)
 	r.log.Info(fmt.Sprintf("Reloaded: %s; read and compiled in %d ms, in force after %d ms", r.plan, built.Milliseconds(), took.Milliseconds()))
@@ -152,7 +165,12 @@ func (l *reloader) post(do func()) bool {
 	select {
 	case <-done:
 		return true
-	case <-l.quit:
+	case <-l.quit: // the loop has ended, perhaps after it did this
+	}
+	select {
+	case <-done:
+		return true
+	default:
 		return false
 	}
 }
@@ -187,14 +205,30 @@ func (r *run) apply(old *config.Config) {
 	if r.cfg.MemoryLimitBytes != old.MemoryLimitBytes {
 		limitMemory(r.cfg.MemoryLimitBytes)
 	}
+	if r.observer == nil {
+		return
+	}
+	if r.cfg.Metrics != old.Metrics || r.cfg.Webserver.Prometheus != old.Webserver.Prometheus {
+		r.observer.metrics.Reconfigure(r.metricsOptions())
+	}
+	r.observer.health.Witness(r.witnesses())
+	if r.cfg.Webserver != old.Webserver {
+		r.observer.stopServer()
+		if err := r.startServer(); err != nil {
+			r.log.Error(fmt.Sprintf("Reload: there is no web server any more: %v", err))
+		}
+	}
 }
 
 // take puts a plan in force in the event loop: one event is judged by the old
 // rules, the next one by the new ones.
-func (w *watcher) take(p *plan) {
+func (w *watcher) take(next *run, info *metrics.Info) {
+	p := next.plan
 	p.matcher.Adopt(w.matcher)
 	w.retire(w.matcher, p.matcher)
-	w.matcher, w.maker = p.matcher, p.maker
+	w.matcher, w.maker, w.info = p.matcher, p.maker, info
+	w.alerts = next.alerts
+	w.alerts.SetForm(next.form())
 	w.maxTimeouts = uint64(p.cfg.TimeoutsMax)
 	if w.actions != nil {
 		w.actions.reconfigure(p.cfg.Drops)
@@ -224,8 +258,9 @@ func (w *watcher) retire(old, next *rules.Matcher) {
 
 // patience is how long the next read may wait for events.
 func (w *watcher) patience() time.Duration {
-	if w.files != nil && w.files.Dirty() || w.reloader != nil && w.reloader.busy.Load() {
-		return reloadWait
+	switch {
+	case w.files != nil && w.files.Dirty(), w.reloader != nil && w.reloader.busy.Load(), w.held != nil && w.held.Len() > 0:
+		return shortWait
 	}
 	return readWait
 }

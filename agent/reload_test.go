@@ -229,7 +229,8 @@ func TestTheOldPlanIsFreed(t *testing.T) {
 	if err := r.compile(); err != nil {
 		t.Fatal(err)
 	}
-	w.take(r.plan)
+	r.alerts = w.alerts
+	w.take(r, nil)
 	if err := w.handle(); err != nil {
 		t.Fatal(err)
 	}

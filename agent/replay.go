@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tiercel/tiercel/agent/output"
 	"github.com/tiercel/tiercel/agent/replay"
 )
 
@@ -51,21 +52,21 @@ func (w *watcher) handleCaptured() error {
 
 // deliver hands an alert to the output. The events of a host do not wait, those
 // of a capture do: there the alert waits for room, and a signal for the alert.
-func (w *watcher) deliver(line []byte) bool {
+func (w *watcher) deliver(a *output.Alert) {
 	if w.player == nil {
-		return w.alerts.Offer(line)
+		w.alerts.Offer(a) // what finds no room is counted and told of by Check
+		return
 	}
-	for !w.alerts.OfferWithin(line, readWait) {
+	for !w.alerts.OfferWithin(a, readWait) {
 		select {
 		case s := <-w.signals:
 			w.ended = w.signal(s)
 		default:
 		}
 		if w.ended {
-			return true
+			return
 		}
 	}
-	return true
 }
 
 // reading says what is read, for errors.

@@ -47,7 +47,7 @@ func configName(file string) string {
 	if file == "" {
 		return "the configuration"
 	}
-	return filepath.Base(file)
+	return fileName(file)
 }
 
 // readRulePaths reads files and folders (not what lies deeper), folders in byte

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tiercel/tiercel/agent/metrics"
 	"github.com/tiercel/tiercel/rules"
 	"github.com/tiercel/tiercel/sinsp/fields"
 	"github.com/tiercel/tiercel/sinsp/fields/hostnames"
@@ -19,6 +20,9 @@ func (r *run) loadRules() (bool, error) {
 	files, err := r.readRules()
 	if err != nil {
 		return true, err
+	}
+	for _, f := range files {
+		r.sums = append(r.sums, metrics.SumFile(f.Name, f.Content))
 	}
 	set, report := rules.Load(files, r.ruleOptions())
 	r.logReport(report)

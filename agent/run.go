@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -66,7 +67,9 @@ type run struct {
 	sources    []string        // enabled event sources
 	opening    *opening        // the driver, while it is being opened
 	rulesReady time.Time
-	alerts     *output.Queue
+	alerts     *output.Hub
+	closing    *sync.WaitGroup // outputs that a reload has taken out of use and that still write what they have
+	observer   *observer
 	watch      *watcher
 	reloader   *reloader
 }
@@ -98,6 +101,7 @@ var steps = []step{
 	{"outputs", (*run).initOutputs},
 	{"pid file", (*run).writePid},
 	{"system calls", (*run).selectCalls},
+	{"web server", (*run).serve},
 	{"events", (*run).watchEvents},
 }
 
@@ -124,7 +128,7 @@ const stderrTimeout = time.Second
 
 // Main runs the agent once and returns the exit status.
 func Main(sys *System) int {
-	r := &run{System: sys, plan: &plan{}, log: log.NewSwitch()}
+	r := &run{System: sys, plan: &plan{}, log: log.NewSwitch(), closing: new(sync.WaitGroup)}
 	r.stderr = output.NewQueue(sys.Stderr, 4096, false)
 	err := r.steps()
 	err = errors.Join(err, r.tearDown())
@@ -232,6 +236,9 @@ func (r *run) tearDown() error {
 		r.files.Close()
 	}
 	r.plan.end()
+	if r.observer != nil {
+		r.observer.close()
+	}
 	if r.watch != nil {
 		stats = r.watch.finalStats()
 	}
@@ -241,6 +248,7 @@ func (r *run) tearDown() error {
 	if r.alerts != nil {
 		r.closeOutputs(&stats)
 	}
+	r.closing.Wait()
 	return errors.Join(errs...)
 }
 

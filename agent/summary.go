@@ -13,16 +13,10 @@ import (
 
 // closeOutputs writes what still waits, then the report of the run.
 func (r *run) closeOutputs(stats *scap.Stats) {
-	timeout := time.Duration(r.cfg.OutputTimeoutMS) * time.Millisecond
-	if n := r.alerts.Close([]byte(r.summary(stats)), timeout); n > 0 {
-		r.log.Warn(fmt.Sprintf("output channels still blocked, discarding all remaining notifications (%d)", n))
+	if r.watch != nil {
+		r.watch.dropHeld()
 	}
-	if n := r.alerts.Dropped(); n > 0 {
-		r.log.Warn(fmt.Sprintf("%d alerts were lost because standard output was too slow (outputs_queue.capacity)", n))
-	}
-	if n, err := r.alerts.Failed(); n > 0 {
-		r.log.Error(fmt.Sprintf("stdout: %d writes failed, the last one with: %v", n, err))
-	}
+	r.alerts.Close([]byte(r.summary(stats)), outputTimeout(r.cfg))
 	if r.watch != nil && r.watch.drv != nil && len(r.cfg.Drops.Actions) > 0 {
 		r.notice(r.watch.actions.summary())
 	}

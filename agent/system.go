@@ -4,9 +4,13 @@ package agent
 
 import (
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
+
+// fileName returns the name of a file without its folder.
+func fileName(path string) string { return filepath.Base(path) }
 
 func systemInfo() map[string]string {
 	var u unix.Utsname

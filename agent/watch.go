@@ -14,12 +14,13 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/tiercel/tiercel/agent/log"
+	"github.com/tiercel/tiercel/agent/metrics"
 	"github.com/tiercel/tiercel/agent/output"
 	"github.com/tiercel/tiercel/agent/reload"
 	"github.com/tiercel/tiercel/agent/replay"
 	"github.com/tiercel/tiercel/rules"
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/sinsp/container"
 	"github.com/tiercel/tiercel/sinsp/state"
 )
 
@@ -40,7 +41,7 @@ type watcher struct {
 	engine   *state.Engine
 	matcher  *rules.Matcher
 	maker    *alertMaker
-	alerts   *output.Queue
+	alerts   *output.Hub
 	log      *zap.Logger
 	signals  <-chan os.Signal
 	posted   chan func() // what others want done between two reads
@@ -58,14 +59,16 @@ type watcher struct {
 	actions   *dropActions
 	batch     scap.Batch
 
-	events   uint64 // looked at
-	detected uint64 // alerts made
-	lost     bool   // the full queue has been reported
-	blocked  bool   // the blocked output has been reported
-	ended    bool   // a signal came while an alert waited for room
-	failures failureReporter
-	stats    scap.Stats
-	retired  []retired // rules that a reload has taken away
+	events      uint64                    // looked at
+	detected    uint64                    // alerts made
+	ended       bool                      // a signal came while an alert waited for room
+	held        *container.Waiting[early] // alerts that wait for a container's details; nil: none do
+	observer    *observer                 // nil: nobody looks
+	info        *metrics.Info             // nil: nobody wants samples
+	counts      metrics.EventCounts
+	outputStats []output.OutputStats
+	stats       scap.Stats
+	retired     []retired // rules that a reload has taken away
 
 	timeouts, maxTimeouts uint64 // reads in a row without an event
 }
@@ -77,9 +80,8 @@ func (r *run) watchEvents() (bool, error) {
 	}
 	w := &watcher{
 		matcher: r.matcher, maker: r.maker, alerts: r.alerts, log: r.log.Logger, signals: r.Signals, start: time.Now(),
-		posted: make(chan func()), files: r.files, maxTimeouts: uint64(r.cfg.TimeoutsMax),
+		posted: make(chan func()), files: r.files, maxTimeouts: uint64(r.cfg.TimeoutsMax), observer: r.observer,
 	}
-	w.failures = failureReporter{log: w.log, alerts: r.alerts}
 	if r.opts.MaxSeconds > 0 {
 		w.limitNS = uint64(r.opts.MaxSeconds) * uint64(time.Second)
 	}
@@ -95,6 +97,11 @@ func (r *run) watchEvents() (bool, error) {
 	}
 	r.logDegraded(o.degraded)
 	w.src, w.drv, w.engine = o.src, o.drv, o.engine
+	if r.observed() {
+		w.info = r.describeRun(w.start, w.start)
+	}
+	r.observer.health.Witness(r.witnesses())
+	w.held = container.NewWaiting[early](r.cfg.Containers.Wait, r.cfg.Containers.MaxWaiting)
 	w.drops.log = w.log
 	w.actions = newDropActions(r.cfg.Drops, w.log, w.internal, w.start)
 	if r.opts.MaxSeconds > 0 {
@@ -133,6 +140,8 @@ func (w *watcher) loop() error {
 		case err != nil:
 			return fmt.Errorf("%s: %w", w.reading(), err)
 		}
+		w.engine.PollContainers()
+		w.releaseHeld()
 		if end, err := w.tick(); end || err != nil {
 			w.drain()
 			return err
@@ -180,18 +189,13 @@ func (w *watcher) handle() error {
 // look matches one event against the rules.
 func (w *watcher) look(ev *state.Event) {
 	w.events++
+	w.counts.Count(ev.Event)
 	for _, rule := range w.matcher.Match(ev) {
 		w.detected++
-		if !w.deliver(w.maker.make(ev, rule)) {
-			w.queueFull()
+		if w.maker.outputs[rule.Index].waits && w.hold(ev, rule) {
+			continue
 		}
-	}
-}
-
-func (w *watcher) queueFull() {
-	if !w.lost {
-		w.lost = true
-		w.log.Error("Outputs queue out of memory. Drop event and continue on ...")
+		w.deliver(w.maker.make(ev, rule))
 	}
 }
 
@@ -228,6 +232,7 @@ func (w *watcher) signal(s os.Signal) bool {
 	switch s {
 	case syscall.SIGUSR1:
 		w.log.Info("SIGUSR1 received, reopening outputs...")
+		w.alerts.Reopen()
 	case syscall.SIGHUP:
 		if w.files != nil {
 			w.files.Trigger() // says so when the new plan is ready
@@ -241,20 +246,20 @@ func (w *watcher) signal(s os.Signal) bool {
 }
 
 func (w *watcher) housekeeping(now time.Time) error {
-	late := w.alerts.BlockedFor(now) > outputTimeout
-	if late && !w.blocked {
-		w.log.Log(log.Critical, `"stdout" output timeout, all output channels are blocked`)
-	}
-	w.blocked = late
-	if err := w.failures.check(now); err != nil {
+	if err := w.alerts.Check(now); err != nil {
 		return err
 	}
-	if w.drv == nil || w.drv.Stats(&w.stats) != nil {
+	if w.drv == nil {
+		w.beat(now)
 		return nil
 	}
+	if w.drv.Stats(&w.stats) != nil {
+		return nil
+	}
+	w.beat(now)
 	if n := w.stats.Drops(); n > w.dropsSeen {
+		w.engine.Lost(n - w.dropsSeen) // what the model says of anybody may be out of date
 		w.dropsSeen = n
-		w.engine.Lost() // what the model says of anybody may be out of date
 	}
 	w.drops.check(now, &w.stats)
 	return w.actions.check(now, &w.stats)
@@ -262,13 +267,8 @@ func (w *watcher) housekeeping(now time.Time) error {
 
 // internal offers a message of the agent's own.
 func (w *watcher) internal(a *output.Alert) {
-	if !w.alerts.Offer(w.maker.form.Append(nil, a)) {
-		w.queueFull()
-	}
+	w.alerts.Offer(a)
 }
-
-// outputTimeout is when a write counts as blocked.
-const outputTimeout = 2 * time.Second
 
 // finalStats reads the counters a last time, before the driver is closed.
 func (w *watcher) finalStats() scap.Stats {
