@@ -10,25 +10,18 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/tiercel/tiercel/scap/plane"
 )
 
 // Mirrors of the structures in bpf/maps.h; a test compares them with the BTF
 // of the compiled object.
 type (
-	calls struct {
-		Native [8]uint64
-		IA32   [8]uint64
-	}
-	plane struct {
-		Exit  calls
-		Enter calls
-		TP    uint64
-	}
 	control struct {
 		Active     uint32
 		Self       uint32
 		BootOffset int64
-		Plane      [2]plane
+		Plane      [2]plane.Plane
 		Sampling   uint32
 		Silent     uint32
 		Marking    uint64
@@ -46,24 +39,9 @@ type (
 	}
 )
 
-// Bits of plane.TP.
 const (
-	tpExit = 1 << iota
-	tpExec
-	tpFork
-)
-
-// The same, of tracepoints with an event of their own.
-const (
-	tpSignal = 0x100 << iota
-	tpSwitch
-	tpFaultUser
-	tpFaultKernel
-)
-
-const (
-	slots     = 4   // scratch slots of a CPU
-	callTable = 512 // syscall codes: TCL_NR_TABLE
+	slots     = 4           // scratch slots of a CPU
+	callTable = plane.Table // syscall codes, too
 )
 
 // mapMemory maps the values of an array map that was made mappable.
@@ -115,7 +93,7 @@ func newShared(maps map[string]*ebpf.Map, ncpu int) (_ *shared, err error) {
 
 // install makes p the selection: it fills the plane that no program looks at
 // and then switches to it with one store.
-func (s *shared) install(p *plane) {
+func (s *shared) install(p *plane.Plane) {
 	next := 1 - atomic.LoadUint32(&s.control.Active)&1
 	s.control.Plane[next] = *p
 	atomic.StoreUint32(&s.control.Active, next)

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/plane"
 )
 
 // needLive skips where the kernel or the user cannot run the probe; where both
@@ -169,7 +170,7 @@ const none = ^uintptr(0) >> 1
 
 // native returns a call's number here, or none.
 func native(sc scap.SC) uintptr {
-	if nr := sc.Info().Number[hostArch()]; nr >= 0 {
+	if nr := sc.Info().Number[plane.HostArch()]; nr >= 0 {
 		return uintptr(nr)
 	}
 	return none

@@ -17,6 +17,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/plane"
 )
 
 // objects are the compiled probes of all architectures.
@@ -119,10 +120,10 @@ func TestSharedLayouts(t *testing.T) {
 			size uintptr
 			at   map[string]uintptr
 		}{
-			{"tcl_calls", unsafe.Sizeof(calls{}), map[string]uintptr{
-				"native": unsafe.Offsetof(calls{}.Native), "ia32": unsafe.Offsetof(calls{}.IA32)}},
-			{"tcl_plane", unsafe.Sizeof(plane{}), map[string]uintptr{
-				"exit": unsafe.Offsetof(plane{}.Exit), "enter": unsafe.Offsetof(plane{}.Enter), "tp": unsafe.Offsetof(plane{}.TP)}},
+			{"tcl_calls", unsafe.Sizeof(plane.Calls{}), map[string]uintptr{
+				"native": unsafe.Offsetof(plane.Calls{}.Native), "ia32": unsafe.Offsetof(plane.Calls{}.IA32)}},
+			{"tcl_plane", unsafe.Sizeof(plane.Plane{}), map[string]uintptr{
+				"exit": unsafe.Offsetof(plane.Plane{}.Exit), "enter": unsafe.Offsetof(plane.Plane{}.Enter), "tp": unsafe.Offsetof(plane.Plane{}.TP)}},
 			{"tcl_control", unsafe.Sizeof(control{}), map[string]uintptr{
 				"active": unsafe.Offsetof(control{}.Active), "self": unsafe.Offsetof(control{}.Self),
 				"boot_offset": unsafe.Offsetof(control{}.BootOffset), "plane": unsafe.Offsetof(control{}.Plane),
@@ -158,6 +159,20 @@ func TestSharedLayouts(t *testing.T) {
 		}
 		if n := len(scap.Events); n > firstTailPart {
 			t.Errorf("%d event codes, parts begin at %d", n, firstTailPart)
+		}
+	}
+}
+
+// The selection is made with the schema's table, the probe maps with its own.
+func TestTheObjectMaps32BitNumbersAsTheSchemaDoes(t *testing.T) {
+	v := objects(t)["probe_x86_bpfel.o"].Variables["tcl_nr_of_ia32"]
+	table := make([]int16, v.Size()/2)
+	if err := v.Get(table); err != nil || len(table) != plane.Table {
+		t.Fatalf("%d entries: %v", len(table), err)
+	}
+	for nr, native := range table {
+		if want := scap.IA32Number(nr); int(native) != want {
+			t.Errorf("32-bit call %d is %d, the schema says %d", nr, native, want)
 		}
 	}
 }

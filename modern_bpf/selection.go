@@ -9,11 +9,12 @@ import (
 	"slices"
 
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/plane"
 )
 
 // selection is what a scap.Selection means for the probe.
 type selection struct {
-	plane  plane
+	plane  plane.Plane
 	events []scap.EventType // of the exits
 	calls  [][]scap.SC      // of each event
 	enter  []scap.EventType // exit events of the calls whose entry is wanted
@@ -21,11 +22,11 @@ type selection struct {
 
 func (s *selection) hooks() hookSet {
 	var h hookSet
-	h[hookSysExit] = !s.plane.Exit.empty()
-	h[hookSysEnter] = !s.plane.Enter.empty()
-	h[hookProcExit] = s.plane.TP&tpExit != 0
-	h[hookProcExec] = s.plane.TP&tpExec != 0
-	h[hookProcFork] = s.plane.TP&tpFork != 0
+	h[hookSysExit] = !s.plane.Exit.Empty()
+	h[hookSysEnter] = !s.plane.Enter.Empty()
+	h[hookProcExit] = s.plane.TP&plane.TPExit != 0
+	h[hookProcExec] = s.plane.TP&plane.TPExec != 0
+	h[hookProcFork] = s.plane.TP&plane.TPFork != 0
 	for i := range optionalHooks {
 		h[firstOptionalHook+hook(i)] = s.plane.TP&optionalHooks[i].tp != 0
 	}
@@ -39,31 +40,6 @@ func (s *selection) names() bool {
 	})
 }
 
-func (c *calls) empty() bool { return *c == calls{} }
-
-// add selects the native call nr.
-func (c *calls) add(nr int16) { c.Native[nr/64] |= 1 << (nr % 64) }
-
-// addIA32 selects the 32-bit numbers that stand for selected calls. ia32 maps
-// 32-bit numbers to native ones; nil where the architecture has none.
-func (c *calls) addIA32(ia32 []int16, want scap.SyscallSet) {
-	for n, nr := range ia32 {
-		if nr >= 0 && c.Native[nr/64]>>(nr%64)&1 != 0 {
-			c.IA32[n/64] |= 1 << (n % 64)
-		}
-	}
-	if ia32 != nil && !want.Intersect(socketCalls).IsEmpty() {
-		c.IA32[ia32Socketcall/64] |= 1 << (ia32Socketcall % 64)
-	}
-}
-
-// Numbers of ia32 socketcall(2) and of the calls it stands for.
-const ia32Socketcall = 102
-
-var socketCalls = scap.NewSyscallSet(scap.SCSocket, scap.SCBind, scap.SCConnect, scap.SCListen, scap.SCAccept,
-	scap.SCGetsockname, scap.SCGetpeername, scap.SCSocketpair, scap.SCSendto, scap.SCRecvfrom, scap.SCShutdown,
-	scap.SCSetsockopt, scap.SCGetsockopt, scap.SCSendmsg, scap.SCRecvmsg, scap.SCAccept4, scap.SCRecvmmsg, scap.SCSendmmsg)
-
 var (
 	execCalls  = scap.NewSyscallSet(scap.SCExecve, scap.SCExecveat)
 	cloneCalls = scap.NewSyscallSet(scap.SCClone, scap.SCClone3, scap.SCFork, scap.SCVfork)
@@ -74,30 +50,25 @@ var (
 
 var errNoTracepoint = errors.New("modern_bpf does not have this tracepoint")
 
-// choose works out planes and events. ia32 maps 32-bit numbers to native ones;
-// nil where the architecture has none.
-func choose(want scap.SyscallSet, arch scap.Arch, ia32 []int16, childSide bool) (selection, []scap.Degraded) {
-	var s selection
+// choose works out planes and events of a selection.
+func choose(sel scap.Selection, arch scap.Arch, childSide bool) (selection, []scap.Degraded) {
+	s := selection{plane: plane.Of(sel, arch, childSide)}
 	var degraded []scap.Degraded
 	index := make(map[scap.EventType]int)
-	for sc := range want.All() {
+	for sc := range sel.Exit.All() {
 		info := sc.Info()
 		if info == nil {
 			continue
 		}
 		if info.Kind == scap.KindTracepoint {
-			if tp := tracepoints[sc]; tp != 0 {
-				s.plane.TP |= tp
-			} else {
+			if plane.Tracepoint(sc) == 0 {
 				degraded = append(degraded, scap.Degraded{Syscall: sc, Lack: scap.LackEvent, Reason: errNoTracepoint})
 			}
 			continue
 		}
-		nr := info.Number[arch]
-		if nr < 0 {
+		if info.Number[arch] < 0 {
 			continue // not a call of this architecture
 		}
-		s.plane.Exit.add(nr)
 		i, ok := index[info.Exit]
 		if !ok {
 			i = len(s.events)
@@ -107,33 +78,16 @@ func choose(want scap.SyscallSet, arch scap.Arch, ia32 []int16, childSide bool) 
 		}
 		s.calls[i] = append(s.calls[i], sc)
 	}
-	if !want.Intersect(execCalls).IsEmpty() {
-		s.plane.TP |= tpExec
-	}
-	if childSide && !want.Intersect(cloneCalls).IsEmpty() {
-		s.plane.TP |= tpFork
-	}
-	s.plane.Exit.addIA32(ia32, want)
-	return s, degraded
-}
-
-// chooseEnter adds the calls whose entry is wanted. Kernel tracepoints have none.
-func (s *selection) chooseEnter(want scap.SyscallSet, arch scap.Arch, ia32 []int16) {
-	for sc := range want.All() {
+	for sc := range sel.Enter.All() {
 		info := sc.Info()
-		if info == nil || info.Kind == scap.KindTracepoint {
+		if info == nil || info.Kind == scap.KindTracepoint || info.Number[arch] < 0 {
 			continue
 		}
-		nr := info.Number[arch]
-		if nr < 0 {
-			continue
-		}
-		s.plane.Enter.add(nr)
 		if !slices.Contains(s.enter, info.Exit) {
 			s.enter = append(s.enter, info.Exit)
 		}
 	}
-	s.plane.Enter.addIA32(ia32, want)
+	return s, degraded
 }
 
 // SetInterestingSyscalls implements scap.Driver. Programs for calls that are
@@ -146,8 +100,7 @@ func (d *Driver) SetInterestingSyscalls(sel scap.Selection) (scap.Applied, error
 	if d.closed {
 		return scap.Applied{}, errClosed
 	}
-	next, degraded := choose(sel.Exit, hostArch(), d.progs.ia32Table(), d.opts.forceFork || runtime.GOARCH != "amd64")
-	next.chooseEnter(sel.Enter, hostArch(), d.progs.ia32Table())
+	next, degraded := choose(sel, plane.HostArch(), d.opts.forceFork || runtime.GOARCH != "amd64")
 	more, err := d.progs.prepareFor(&next)
 	if err != nil {
 		return scap.Applied{}, fmt.Errorf("modern_bpf: select system calls: %w", err)
@@ -266,24 +219,4 @@ func (p *programs) prepareFor(s *selection) ([]scap.Degraded, error) {
 		}
 	}
 	return degraded, nil
-}
-
-// ia32Table returns the table of 32-bit numbers that the object carries.
-func (p *programs) ia32Table() []int16 {
-	v := p.spec.Variables["tcl_nr_of_ia32"]
-	if v == nil {
-		return nil
-	}
-	t := make([]int16, v.Size()/2)
-	if v.Get(t) != nil {
-		return nil
-	}
-	return t
-}
-
-func hostArch() scap.Arch {
-	if runtime.GOARCH == "arm64" {
-		return scap.ARM64
-	}
-	return scap.AMD64
 }

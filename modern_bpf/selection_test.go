@@ -8,51 +8,37 @@ import (
 	"github.com/tiercel/tiercel/scap"
 )
 
-func has(bits [8]uint64, n int) bool { return bits[n/64]>>(n%64)&1 != 0 }
+func exits(calls ...scap.SC) scap.Selection {
+	return scap.Selection{Exit: scap.NewSyscallSet(calls...)}
+}
 
-func TestChooseMakesPlanes(t *testing.T) {
-	ia32 := make([]int16, 512)
-	for i := range ia32 {
-		ia32[i] = -1
-	}
-	ia32[5], ia32[11], ia32[41] = 2, 59, 32 // open, execve, dup
-	s, degraded := choose(scap.NewSyscallSet(scap.SCOpen, scap.SCExecve, scap.SCConnect, scap.SCSchedProcessExit), scap.AMD64, ia32, false)
+func TestChooseSaysWhichHooksAndEvents(t *testing.T) {
+	s, degraded := choose(exits(scap.SCOpen, scap.SCExecve, scap.SCConnect, scap.SCSchedProcessExit), scap.AMD64, false)
 	if len(degraded) != 0 {
 		t.Errorf("degraded: %v", degraded)
 	}
-	for _, nr := range []int{2, 59, 42} {
-		if !has(s.plane.Exit.Native, nr) {
-			t.Errorf("number %d is not selected", nr)
-		}
-	}
-	if !has(s.plane.Exit.IA32, 5) || !has(s.plane.Exit.IA32, 11) || has(s.plane.Exit.IA32, 41) {
-		t.Errorf("32-bit numbers: %x", s.plane.Exit.IA32)
-	}
-	if !has(s.plane.Exit.IA32, ia32Socketcall) {
-		t.Error("connect does not select socketcall")
-	}
-	if s.plane.TP != tpExit|tpExec {
-		t.Errorf("tracepoints: %b", s.plane.TP)
-	}
-	if h := s.hooks(); !h[hookSysExit] || !h[hookProcExit] || !h[hookProcExec] || h[hookProcFork] {
+	if h := s.hooks(); !h[hookSysExit] || !h[hookProcExit] || !h[hookProcExec] || h[hookProcFork] || h[hookSysEnter] {
 		t.Errorf("hooks: %v", h)
+	}
+	if len(s.events) != 3 || len(s.enter) != 0 || !s.names() {
+		t.Errorf("events: %v", s.events)
 	}
 }
 
 func TestChooseOfNothingNeedsNoHook(t *testing.T) {
-	s, _ := choose(scap.SyscallSet{}, scap.AMD64, make([]int16, 512), true)
+	s, _ := choose(scap.Selection{}, scap.AMD64, true)
 	if s.hooks() != (hookSet{}) {
 		t.Errorf("hooks: %v", s.hooks())
 	}
 }
 
 func TestChildSideComesFromForkWhereTheCallDoesNotShowIt(t *testing.T) {
-	s, _ := choose(scap.NewSyscallSet(scap.SCClone), scap.ARM64, nil, true)
+	s, _ := choose(exits(scap.SCClone), scap.ARM64, true)
 	if !s.hooks()[hookProcFork] {
 		t.Error("the fork tracepoint is not used")
 	}
 	// fork does not exist on arm64, but a selection may name it.
-	s, degraded := choose(scap.NewSyscallSet(scap.SCFork), scap.ARM64, nil, true)
+	s, degraded := choose(exits(scap.SCFork), scap.ARM64, true)
 	if len(degraded) != 0 || s.hooks()[hookSysExit] {
 		t.Errorf("fork on arm64: %v %v", degraded, s.hooks())
 	}
@@ -63,7 +49,7 @@ func TestTracepointsHaveHooksOfTheirOwn(t *testing.T) {
 		scap.SCSchedProcessExit: hookProcExit, scap.SCSignalDeliver: hookSignal, scap.SCSchedSwitch: hookSwitch,
 		scap.SCPageFaultUser: hookFaultUser, scap.SCPageFaultKernel: hookFaultKernel,
 	} {
-		s, degraded := choose(scap.NewSyscallSet(sc), scap.AMD64, nil, false)
+		s, degraded := choose(exits(sc), scap.AMD64, false)
 		var want hookSet
 		want[h] = true
 		if got := s.hooks(); got != want || len(degraded) != 0 {

@@ -2,7 +2,10 @@
 
 package modernbpf
 
-import "github.com/tiercel/tiercel/scap"
+import (
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/plane"
+)
 
 // optionalHooks are the tracepoints that have an event of their own and that a
 // kernel may lack, in the order of the hooks from firstOptionalHook on. One
@@ -11,17 +14,8 @@ var optionalHooks = [numHooks - firstOptionalHook]struct {
 	sc scap.SC
 	tp uint64
 }{
-	hookSignal - firstOptionalHook:      {scap.SCSignalDeliver, tpSignal},
-	hookSwitch - firstOptionalHook:      {scap.SCSchedSwitch, tpSwitch},
-	hookFaultUser - firstOptionalHook:   {scap.SCPageFaultUser, tpFaultUser},
-	hookFaultKernel - firstOptionalHook: {scap.SCPageFaultKernel, tpFaultKernel},
+	hookSignal - firstOptionalHook:      {scap.SCSignalDeliver, plane.TPSignal},
+	hookSwitch - firstOptionalHook:      {scap.SCSchedSwitch, plane.TPSwitch},
+	hookFaultUser - firstOptionalHook:   {scap.SCPageFaultUser, plane.TPFaultUser},
+	hookFaultKernel - firstOptionalHook: {scap.SCPageFaultKernel, plane.TPFaultKernel},
 }
-
-// tracepoints are the bits of plane.TP.
-var tracepoints = func() map[scap.SC]uint64 {
-	m := map[scap.SC]uint64{scap.SCSchedProcessExit: tpExit}
-	for _, o := range optionalHooks {
-		m[o.sc] = o.tp
-	}
-	return m
-}()

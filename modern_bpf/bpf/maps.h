@@ -41,7 +41,7 @@ static const volatile u16 tcl_sc_of_nr[TCL_NR_TABLE] = TCL_SC_OF_NR;
 static const volatile u16 tcl_event_of_nr[TCL_NR_TABLE] = TCL_EVENT_OF_NR;
 static const volatile u8 tcl_class_of_sc[TCL_NR_TABLE] = TCL_CLASS_OF_SC;
 #if defined(__TARGET_ARCH_x86)
-/* Not static: the loader reads it to select 32-bit numbers. */
+/* Not static: a test reads it. */
 const volatile s16 tcl_nr_of_ia32[TCL_IA32_TABLE] = TCL_NR_OF_IA32;
 #endif
 
