@@ -3,7 +3,6 @@
 package agent
 
 import (
-	"errors"
 	"time"
 
 	"github.com/tiercel/tiercel/agent/config"
@@ -12,8 +11,7 @@ import (
 )
 
 // errNoOutput refuses a run whose alerts nobody would see.
-var errNoOutput = errors.New("No output configured, please make sure at least one output is configured and enabled. " +
-	"(-o stdout_output.enabled=true)")
+var errNoOutput = messagef("No output configured, please make sure at least one output is configured and enabled. (-o stdout_output.enabled=true)")
 
 // checkOutputs refuses a run whose alerts nobody would see.
 func (r *run) checkOutputs() error {
