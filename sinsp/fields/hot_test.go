@@ -3,8 +3,10 @@
 package fields_test
 
 import (
+	"encoding/base64"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/tiercel/tiercel/scap"
@@ -179,5 +181,54 @@ func BenchmarkExtract(b *testing.B) {
 				ref.Extract(ev, &v)
 			}
 		})
+	}
+}
+
+// TestTextsDoNotAllocate holds for the text of every field on all events that
+// the tests have.
+func TestTextsDoNotAllocate(t *testing.T) {
+	refs := allRefs(t)
+	for _, s := range sights() {
+		ev := run(t, s.events...)
+		for _, ref := range refs {
+			var v fields.Value
+			var dst []byte
+			n := testing.AllocsPerRun(5, func() {
+				ev.Arena = ev.Arena[:0]
+				if ref.Extract(ev, &v) {
+					dst = fields.AppendText(dst[:0], ref.Type, ref.Format, ref.List, &v)
+				}
+			})
+			if n != 0 {
+				t.Errorf("%s when %s: %v allocations for %s", ref.Text, s.what, n, dst)
+			}
+		}
+	}
+}
+
+func TestBase64OfLongBuffers(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 3, 767, 768, 769, 5000} {
+		s := strings.Repeat("a\xff", n)[:n]
+		if got, want := string(fields.AppendBase64([]byte("x"), s)), "x"+base64.StdEncoding.EncodeToString([]byte(s)); got != want {
+			t.Errorf("%d bytes: %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestTextsOfLongRawParametersDoNotAllocate(t *testing.T) {
+	ev := run(t, named(scap.EvExecveV19X, scaptest.P{"res": 0, "exe": "ls", "args": []string{strings.Repeat("a", 2000)}, "comm": "ls"}))
+	ref, err := fields.Resolve(fields.Default(), "evt.rawarg.args", "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v fields.Value
+	var dst []byte
+	n := testing.AllocsPerRun(5, func() {
+		if ref.Extract(ev, &v) {
+			dst = fields.AppendText(dst[:0], ref.Type, ref.Format, ref.List, &v)
+		}
+	})
+	if n != 0 || len(dst) < 2000 {
+		t.Errorf("%v allocations for %d bytes", n, len(dst))
 	}
 }

@@ -57,7 +57,13 @@ func IsText(t scap.ParamType) bool {
 
 // AppendBase64 appends bytes in base64, as outputs show buffers on request.
 func AppendBase64(dst []byte, s string) []byte {
-	return base64.StdEncoding.AppendEncode(dst, []byte(s))
+	// Piece by piece through the stack: no piece but the last needs padding.
+	var piece [3 * 256]byte
+	for len(s) > 0 {
+		n := copy(piece[:], s)
+		dst, s = base64.StdEncoding.AppendEncode(dst, piece[:n]), s[n:]
+	}
+	return dst
 }
 
 func appendScalar(dst []byte, t scap.ParamType, f scap.ParamFormat, s string, n uint64) []byte {
@@ -73,8 +79,9 @@ func appendScalar(dst []byte, t scap.ParamType, f scap.ParamFormat, s string, n 
 	case scap.PTDouble:
 		return strconv.AppendFloat(dst, math.Float64frombits(n), 'f', 1, 64)
 	}
-	if IsText(t) { // a raw parameter
-		return plain(dst, t, f, nil, []byte(s))
+	if IsText(t) { // a raw parameter, of the size that events have for lists
+		var room [4096]byte
+		return plain(dst, t, f, nil, append(room[:0], s...))
 	}
 	switch f {
 	case scap.PFHex:

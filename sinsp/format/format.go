@@ -56,7 +56,8 @@ type Format struct {
 	names       []string
 	keepMissing bool
 	base64      bool
-	v           fields.Value
+	v           fields.Value // of fields
+	computed    fields.Value // of transformers, which keep memory of their own
 	late        lateEvent
 }
 
@@ -252,22 +253,22 @@ func (f *Format) AppendText(dst []byte, ev *state.Event) (out []byte, ok bool) {
 
 func (f *Format) appendPart(dst []byte, p *part, ev *state.Event) ([]byte, bool) {
 	if p.expr != nil {
-		if !p.expr.Eval(ev, &f.v) {
+		if !p.expr.Eval(ev, &f.computed) {
 			return dst, false
 		}
-		return f.appendValue(dst, p.expr.Type(), p.expr.Format(), p.expr.List()), true
+		return f.appendValue(dst, p.expr.Type(), p.expr.Format(), p.expr.List(), &f.computed), true
 	}
 	if !p.ref.Extract(ev, &f.v) {
 		return dst, false
 	}
-	return f.appendValue(dst, p.ref.Type, p.ref.Format, p.ref.List), true
+	return f.appendValue(dst, p.ref.Type, p.ref.Format, p.ref.List, &f.v), true
 }
 
-func (f *Format) appendValue(dst []byte, t scap.ParamType, pf scap.ParamFormat, list bool) []byte {
+func (f *Format) appendValue(dst []byte, t scap.ParamType, pf scap.ParamFormat, list bool, v *fields.Value) []byte {
 	if f.base64 && t == scap.PTBytebuf && !list {
-		return fields.AppendBase64(dst, f.v.S)
+		return fields.AppendBase64(dst, v.S)
 	}
-	return fields.AppendText(dst, t, pf, list, &f.v)
+	return fields.AppendText(dst, t, pf, list, v)
 }
 
 // fit pads dst[start:] with blanks to width bytes, or cuts it there, but never
