@@ -85,7 +85,7 @@ func (i *Info) AppendJSON(dst []byte) []byte {
 		CPUPeriod: i.CPUPeriod, CPUQuota: i.CPUQuota, CPUShares: i.CPUShares, CPUSetCPUCount: i.CPUSetCPUCount,
 		CreatedTime: i.CreatedTime, Env: notNil(i.Env), FullID: i.FullID,
 		HostIPC: i.HostIPC.ptr(), HostNetwork: i.HostNetwork.ptr(), HostPID: i.HostPID.ptr(), Privileged: i.Privileged.ptr(),
-		IP: i.IP, Size: i.Size, IsPodSandbox: i.IsPodSandbox, Labels: i.Labels.asMap(),
+		IP: i.IP, Size: i.Size, IsPodSandbox: i.IsPodSandbox, Labels: i.allLabels(),
 		MemoryLimit: i.MemoryLimit, SwapLimit: i.SwapLimit, PodSandboxID: i.PodSandboxID, PodSandboxLabels: i.PodLabels.asMap(),
 		Ports: make([]port, 0, len(i.Ports)), Mounts: make([]mount, 0, len(i.Mounts)),
 		Healthcheck: i.Healthcheck.out(), LivenessProbe: i.LivenessProbe.out(), ReadinessProbe: i.ReadinessProbe.out(),
@@ -143,6 +143,18 @@ func (p *Probe) out() *probe {
 		return nil
 	}
 	return &probe{p.Exe, notNil(p.Args)}
+}
+
+// allLabels are the labels with those that readers take the names of a pod
+// from.
+func (i *Info) allLabels() map[string]string {
+	m := i.Labels.asMap()
+	for _, l := range []Label{{labelPodName, i.PodName}, {labelPodNS, i.PodNamespace}, {labelPodUID, i.PodUID}} {
+		if m[l.Key] == "" && l.Value != "" {
+			m[l.Key] = l.Value
+		}
+	}
+	return m
 }
 
 func notNil(l []string) []string {

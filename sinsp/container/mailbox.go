@@ -11,7 +11,7 @@ import (
 // members is set.
 type Update struct {
 	Info       *Info    // details of a container, finished (see Info.Finish)
-	Removed    string   // full id of a container that its runtime has removed (64 digits)
+	Removed    Question // a container that its runtime has removed
 	Missing    Question // that no runtime has an answer to
 	Namespaces []string // all namespaces of containerd
 }

@@ -42,6 +42,8 @@ const (
 	firstRetry = 1e9
 	lastRetry  = 300e9
 	sweepEvery = 1e9
+	// retrySweeps is how many sweeps apart the missing ones are asked for again.
+	retrySweeps = 5
 	// maxNamespaces bounds what a runtime may name.
 	maxNamespaces = 64
 )
@@ -80,6 +82,7 @@ type Table struct {
 	oldest     *Container
 	pending    []*Container
 	swept      uint64
+	sweeps     int
 	namespaces []string
 	gen        uint64
 	paths      pathCache
@@ -435,8 +438,14 @@ func (t *Table) Poll(now uint64) {
 			t.take(&u, now)
 		}
 	}
-	if len(t.pending) > 0 && (now-t.swept >= sweepEvery || now < t.swept) {
-		t.swept = now
+	if now-t.swept < sweepEvery && now >= t.swept {
+		return
+	}
+	t.swept = now
+	if t.sweeps++; t.sweeps%retrySweeps == 0 && t.opts.Ask != nil {
+		t.askAgain(now)
+	}
+	if len(t.pending) > 0 {
 		for _, c := range slices.Clone(t.pending) {
 			if c.deadline <= maxPending { // asked before the first event
 				c.deadline = now + maxPending
@@ -449,13 +458,23 @@ func (t *Table) Poll(now uint64) {
 	}
 }
 
+// askAgain asks for the details of containers that no runtime knew before: it
+// may have been started since, or was slower than the container.
+func (t *Table) askAgain(now uint64) {
+	for c := t.newest; c != nil; c = c.older {
+		if c.status == Missing && now >= c.retry {
+			t.ask(c, now)
+		}
+	}
+}
+
 func (t *Table) take(u *Update, now uint64) {
 	switch {
 	case u.Info != nil:
 		t.stats.Answered++
 		t.Put(u.Info, now)
-	case u.Removed != "":
-		if c := t.byKey[keyOf(Docker, "", u.Removed)]; c != nil {
+	case u.Removed.ID != "":
+		if c := t.byKey[keyOf(u.Removed.Type, u.Removed.Scope, u.Removed.ID)]; c != nil {
 			t.Remove(c)
 		}
 	case u.Missing.ID != "":
