@@ -9,7 +9,6 @@ import (
 	"github.com/tiercel/tiercel/agent/selection"
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp"
-	"github.com/tiercel/tiercel/sinsp/evtset"
 )
 
 // selectCalls decides which system calls are collected, says so, and tells the
@@ -78,26 +77,7 @@ func (r *run) logReasons() {
 }
 
 func (r *run) selectionInput() (selection.Input, error) {
-	in := selection.Input{
-		CustomSet: r.cfg.BaseSyscalls.CustomSet, Repair: r.cfg.BaseSyscalls.Repair, All: r.cfg.BaseSyscalls.All,
-	}
-	var err error
-	if in.State, err = r.generation(); err != nil {
-		return in, err
-	}
-	for _, rule := range r.set.Enabled() {
-		if rule.Source != SourceSyscall {
-			continue
-		}
-		s := selection.Rule{Name: rule.Name, Syscalls: rule.Syscalls}
-		if rule.Tree != nil {
-			if a, err := evtset.Analyze(rule.Tree); err == nil {
-				s.Enter = a.Enter
-			}
-		}
-		in.Rules = append(in.Rules, s)
-	}
-	return in, nil
+	return selection.InputOf(&r.cfg.BaseSyscalls, r.set)
 }
 
 func (r *run) generation() (sinsp.Generation, error) {

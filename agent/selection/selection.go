@@ -12,6 +12,7 @@ import (
 
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp"
+	"github.com/tiercel/tiercel/sinsp/filter"
 )
 
 // Rule is an enabled rule and the calls that can make its condition true.
@@ -19,16 +20,34 @@ type Rule struct {
 	Name     string
 	Syscalls scap.SyscallSet
 	Enter    scap.SyscallSet // of these, calls whose enter half is asked for
+	// Others is set when events that no call makes can make it true, too.
+	Others bool
+	// Tree is the condition, for the explanation; nil: only the name is told.
+	Tree filter.Node
 }
 
-// Input is all that a selection depends on.
+// Consumer is somebody beside the rules who looks at events.
+type Consumer struct {
+	Name     string // as in "required by NAME"
+	Syscalls scap.SyscallSet
+}
+
+// Input is all that a selection depends on. The zero value of each member is
+// what the reference does.
 type Input struct {
 	Rules     []Rule
 	Plugins   scap.SyscallSet  // calls that plugins parse
+	Consumers []Consumer       // others: captures and the like
 	CustomSet []string         // base_syscalls.custom_set: names, !name takes one out
 	Repair    bool             // base_syscalls.repair
 	All       bool             // base_syscalls.all, -A
 	State     sinsp.Generation // base_syscalls.state_set
+	// NegationWins keeps repair from bringing back what !name took out
+	// (base_syscalls.negation_wins).
+	NegationWins bool
+	// SpareTracepoints leaves Tracepoints to rules that name them: one that
+	// takes whatever comes does not get them.
+	SpareTracepoints bool
 }
 
 // Level is how loud a line of the explanation is.
@@ -59,7 +78,14 @@ type Result struct {
 	InvalidPositive []string // unknown names of the custom set
 	InvalidNegative []string
 
+	// NeverFire are the rules of whose calls none is selected, PartBlind those
+	// that lose some, by name in the order of the rules. Rules without event
+	// types are in neither: they lose what the settings say.
+	NeverFire []string
+	PartBlind []string
+
 	in       Input
+	whatever scap.SyscallSet // what rules without event types ask for
 	base     scap.SyscallSet
 	positive scap.SyscallSet
 	negative scap.SyscallSet
@@ -68,21 +94,23 @@ type Result struct {
 
 // Compute selects the calls to collect.
 func Compute(in Input) *Result {
-	r := &Result{in: in}
+	r := &Result{in: in, whatever: scap.AllSyscalls()}
+	if in.SpareTracepoints {
+		r.whatever = r.whatever.Minus(Tracepoints)
+		r.in.Rules = withoutFrequent(in.Rules)
+	}
 	var enter scap.SyscallSet
-	in.Rules = withoutFrequent(in.Rules)
-	r.in = in
-	for _, rule := range in.Rules {
+	for _, rule := range r.in.Rules {
 		r.Rules = r.Rules.Union(rule.Syscalls)
 		enter = enter.Union(rule.Enter)
 	}
 	r.lineIf(Debug, r.Rules, "(%d) syscalls in rules: %s")
-	r.lineIf(Debug, in.Plugins, "(%d) syscalls required by plugins: %s")
+	wanted := r.Rules.Union(r.consumers())
 	r.readCustomSet()
 
-	sel := r.Rules.Union(in.Plugins).Union(r.base)
+	sel := wanted.Union(r.base)
 	if in.Repair && r.positive.IsEmpty() {
-		sel = sinsp.Repair(r.Rules)
+		sel = sinsp.Repair(wanted)
 	}
 	if !r.negative.IsEmpty() {
 		sel = sel.Minus(r.negative)
@@ -97,14 +125,7 @@ func Compute(in Input) *Result {
 		sel = sel.Minus(r.Excluded)
 		r.lineIf(Debug, r.Excluded, "-(%d) ignored syscalls (-> activate via `-A` flag): %s")
 	}
-	if in.Repair && len(in.CustomSet) > 0 {
-		// After the two subtractions: repair may bring back what was taken out.
-		full := sinsp.Repair(sel)
-		r.repaired = full.Minus(sel)
-		sel = full
-		r.lineIf(Info, r.repaired, "+(%d) repaired syscalls: %s")
-	}
-	sel = sel.Union(sinsp.ProcessExit())
+	sel = r.repair(sel).Union(sinsp.ProcessExit())
 	r.line(Debug, sel, "(%d) syscalls selected in total (final set): %s")
 
 	r.Selection = scap.Selection{Exit: sel, Enter: enter.Intersect(sel)}
@@ -113,13 +134,35 @@ func Compute(in Input) *Result {
 	return r
 }
 
-// Tracepoints are what the kernel does by itself, without a call and by the
-// thousands: they are collected for a rule that names them, and not for one
-// that takes whatever comes.
-var Tracepoints = scap.NewSyscallSet(scap.SCSchedSwitch, scap.SCPageFaultUser, scap.SCPageFaultKernel, scap.SCSignalDeliver)
+// consumers adds up what others than the rules need, and says so.
+func (r *Result) consumers() scap.SyscallSet {
+	all := r.in.Plugins
+	r.lineIf(Debug, r.in.Plugins, "(%d) syscalls required by plugins: %s")
+	for _, c := range r.in.Consumers {
+		all = all.Union(c.Syscalls)
+		r.lineIf(Debug, c.Syscalls, "(%d) syscalls required by "+strings.ReplaceAll(c.Name, "%", "%%")+": %s")
+	}
+	return all
+}
 
-// anyRule is a rule without event types.
-var anyRule = scap.AllSyscalls().Minus(Tracepoints)
+// repair completes a set that the user has a hand in. It comes after the two
+// subtractions and may bring back what was taken out, unless negation wins.
+func (r *Result) repair(sel scap.SyscallSet) scap.SyscallSet {
+	if !r.in.Repair || len(r.in.CustomSet) == 0 {
+		return sel
+	}
+	full := sinsp.Repair(sel)
+	if r.in.NegationWins {
+		full = full.Minus(r.negative)
+	}
+	r.repaired = full.Minus(sel)
+	r.lineIf(Info, r.repaired, "+(%d) repaired syscalls: %s")
+	return full
+}
+
+// Tracepoints are what the kernel does by itself, without a call and by the
+// thousands.
+var Tracepoints = scap.NewSyscallSet(scap.SCSchedSwitch, scap.SCPageFaultUser, scap.SCPageFaultKernel, scap.SCSignalDeliver)
 
 // named is how many calls a condition can name; one that asks for more rules
 // some out.
@@ -191,17 +234,49 @@ func (r *Result) noticeUnsupported() {
 			strings.Join(r.Unsupported.Names(), ", "),
 		"Use -A (base_syscalls.all) for the high-volume ones, look at base_syscalls.custom_set for the others; a call may also "+
 			"not exist on this architecture. A rule that asks for nothing else never fires.")
-	var blind []string
+	never, part := r.Blind(r.Selection.Exit)
+	for _, b := range never {
+		r.NeverFire = append(r.NeverFire, b.Rule)
+	}
+	for _, b := range part {
+		r.PartBlind = append(r.PartBlind, b.Rule)
+	}
+	r.warnBlind("Rules that can never fire, because nothing that they ask for is collected: ", never)
+	r.warnBlind("Rules that see only part of what they ask for: ", part)
+}
+
+// Blind is a rule and what it asks for in vain.
+type Blind struct {
+	Rule string
+	Lost scap.SyscallSet
+}
+
+// Blind returns the rules that can never fire when just the calls of a set
+// arrive, and those that lose some of theirs. A driver that cannot report all
+// that was selected asks again with what it can.
+func (r *Result) Blind(arriving scap.SyscallSet) (never, part []Blind) {
 	for _, rule := range r.in.Rules {
-		lost := rule.Syscalls.Minus(r.Selection.Exit)
+		lost := rule.Syscalls.Minus(arriving)
+		switch {
 		// A rule without event types loses the same calls as all of its kind:
 		// naming it would only bury the others.
-		if lost.IsEmpty() || rule.Syscalls == anyRule {
-			continue
+		case lost.IsEmpty() || rule.Syscalls == r.whatever:
+		case lost == rule.Syscalls && !rule.Others:
+			never = append(never, Blind{rule.Name, lost})
+		default:
+			part = append(part, Blind{rule.Name, lost})
 		}
-		blind = append(blind, fmt.Sprintf("%q (%s)", rule.Name, strings.Join(lost.Names(), ", ")))
 	}
-	if len(blind) > 0 {
-		r.Lines = append(r.Lines, Line{Warning, "Rules that see only part of what they ask for: " + strings.Join(blind, "; ")})
+	return never, part
+}
+
+func (r *Result) warnBlind(text string, list []Blind) {
+	if len(list) == 0 {
+		return
 	}
+	parts := make([]string, len(list))
+	for i, b := range list {
+		parts[i] = fmt.Sprintf("%q (%s)", b.Rule, strings.Join(b.Lost.Names(), ", "))
+	}
+	r.Lines = append(r.Lines, Line{Warning, text + strings.Join(parts, "; ")})
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp"
+	"github.com/tiercel/tiercel/sinsp/evtset"
+	"github.com/tiercel/tiercel/sinsp/filter"
 )
 
 type script struct {
@@ -19,6 +21,9 @@ type script struct {
 	lines   []string
 	notices []string
 	whys    [][2]string
+	never   []string
+	part    []string
+	checks  [][3]string // rule, call, part of the condition
 }
 
 func readScripts(t *testing.T) []script {
@@ -46,6 +51,28 @@ func readScripts(t *testing.T) []script {
 			s.in.Rules = append(s.in.Rules, Rule{Name: name, Syscalls: set})
 		case "set":
 			s.in.CustomSet = strings.Fields(rest)
+		case "cond":
+			name, text, _ := strings.Cut(rest, ": ")
+			tree, err := filter.Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, err := evtset.Analyze(tree)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.in.Rules = append(s.in.Rules, Rule{Name: name, Syscalls: a.Syscalls, Enter: a.Enter, Tree: tree})
+		case "others":
+			s.in.Rules[len(s.in.Rules)-1].Others = true
+		case "need":
+			name, calls, _ := strings.Cut(rest, ": ")
+			s.in.Consumers = append(s.in.Consumers, Consumer{name, scap.ParseSyscallSet(strings.Fields(calls)...)})
+		case "plugins":
+			s.in.Plugins = scap.ParseSyscallSet(strings.Fields(rest)...)
+		case "wins":
+			s.in.NegationWins = true
+		case "spare":
+			s.in.SpareTracepoints = true
 		case "repair":
 			s.in.Repair = true
 		case "all":
@@ -63,6 +90,13 @@ func readScripts(t *testing.T) []script {
 		case "why":
 			call, text, _ := strings.Cut(rest, ": ")
 			s.whys = append(s.whys, [2]string{call, text})
+		case "never":
+			s.never = append(s.never, rest)
+		case "part":
+			s.part = append(s.part, rest)
+		case "check":
+			f := strings.SplitN(rest, " ", 3)
+			s.checks = append(s.checks, [3]string{f[0], f[1], strings.Join(f[2:], "")})
 		default:
 			t.Fatalf("testdata/steps.txt: cannot read %q", line)
 		}
@@ -103,6 +137,21 @@ func TestScripts(t *testing.T) {
 			}
 			compare(t, "line", s.lines, lines)
 			compare(t, "notice", s.notices, r.Notices)
+			compare(t, "never fires", s.never, r.NeverFire)
+			compare(t, "partly blind", s.part, r.PartBlind)
+			for _, c := range s.checks {
+				sc, ok := scap.SyscallNamed(c[1])
+				if !ok {
+					t.Fatalf("no call %q", c[1])
+				}
+				got, asks := r.Check(c[0], sc)
+				if !asks {
+					got = "does not ask"
+				}
+				if got != c[2] {
+					t.Errorf("check %s %s:\nwant %s\ngot  %s", c[0], c[1], c[2], got)
+				}
+			}
 			for _, w := range s.whys {
 				sc, ok := scap.SyscallNamed(w[0])
 				if !ok {
@@ -146,18 +195,61 @@ func BenchmarkCompute(b *testing.B) {
 	}
 }
 
-func TestTracepointsAreForRulesThatNameThem(t *testing.T) {
+func TestTracepointsAreSparedForRulesThatDoNotNameThem(t *testing.T) {
 	whatever := Rule{Name: "whatever comes", Syscalls: scap.AllSyscalls()}
 	not := Rule{Name: "anything else", Syscalls: scap.AllSyscalls().Minus(scap.ParseSyscallSet("close"))}
-	r := Compute(Input{Rules: []Rule{whatever, not}, All: true})
+	r := Compute(Input{Rules: []Rule{whatever, not}, All: true, SpareTracepoints: true})
 	if r.Selection.Exit.Intersects(Tracepoints) {
 		t.Errorf("selected: %v", r.Selection.Exit.Intersect(Tracepoints).Names())
 	}
 	if len(r.Notices) > 0 {
 		t.Errorf("notices: %v", r.Notices)
 	}
-	r = Compute(Input{Rules: []Rule{whatever, {Name: "named", Syscalls: scap.NewSyscallSet(scap.SCSchedSwitch)}}})
+	r = Compute(Input{Rules: []Rule{whatever, {Name: "named", Syscalls: scap.NewSyscallSet(scap.SCSchedSwitch)}}, SpareTracepoints: true})
 	if got := r.Selection.Exit.Intersect(Tracepoints); got != scap.NewSyscallSet(scap.SCSchedSwitch) {
 		t.Errorf("selected: %v", got.Names())
 	}
+}
+
+// As in the reference: a rule without event types asks for all 452.
+func TestWithoutSparingARuleWithoutEventTypesGetsEverything(t *testing.T) {
+	r := Compute(Input{Rules: []Rule{{Name: "whatever comes", Syscalls: scap.AllSyscalls()}}, All: true})
+	if got := r.Selection.Exit; got != scap.AllSyscalls() {
+		t.Errorf("left out: %v", scap.AllSyscalls().Minus(got).Names())
+	}
+}
+
+// Whatever the settings: the set is what the steps of the reference make of
+// it, told by names and in another way.
+func FuzzCompute(f *testing.F) {
+	f.Add("open read", "!close execve", uint8(0))
+	f.Add("accept", "!accept", uint8(3))
+	f.Add("", "! nosuch", uint8(7))
+	f.Fuzz(func(t *testing.T, calls, custom string, flags uint8) {
+		in := Input{
+			Rules:     []Rule{{Name: "r", Syscalls: scap.ParseSyscallSet(strings.Fields(calls)...)}},
+			CustomSet: strings.Fields(custom), Repair: flags&1 != 0, All: flags&2 != 0, NegationWins: flags&4 != 0,
+		}
+		r := Compute(in)
+		if !r.Selection.Exit.ContainsAll(sinsp.ProcessExit()) {
+			t.Error("process exit is missing")
+		}
+		if !r.Selection.Exit.ContainsAll(r.Selection.Enter) {
+			t.Error("entries without their exits")
+		}
+		if in.NegationWins && r.Selection.Exit.Minus(sinsp.ProcessExit()).Intersects(r.negative) {
+			t.Errorf("taken out and there: %v", r.Selection.Exit.Intersect(r.negative))
+		}
+		if !in.All && !in.Repair && r.Selection.Exit.Intersects(sinsp.DefaultExcluded(in.State)) {
+			t.Error("high-volume calls without -A")
+		}
+		if r.Unsupported != r.Rules.Minus(r.Selection.Exit) {
+			t.Errorf("unsupported: %v", r.Unsupported)
+		}
+		for _, w := range r.Explain() {
+			if w.On != r.Selection.Exit.Has(w.Syscall) || len(w.Reasons()) == 0 {
+				t.Errorf("%v", w)
+			}
+		}
+	})
 }
