@@ -3,7 +3,7 @@
 package program
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,30 +32,42 @@ type nodeKind uint8
 
 const (
 	kindTrue  nodeKind = iota
-	kindAnd            // all of kids
-	kindCheck          // left has a value that m matches
-	kindMulti          // one of multi's values matches, or all when every is set
-	kindPair           // left and right have values that pair matches
+	kindAnd            // all kids
+	kindCheck          // the value exists and m matches it
+	kindIs             // the value exists and is a text, or is not when flipped
+	kindIn             // the value exists and is one of some texts, or is not
+	kindMulti          // one of a field's values matches, or all when every is set
+	kindPair           // left and right have values that a pair matches
+	kindType           // the event is of one of some types
 )
 
-// node is one distinct part of the conditions.
+// node is one distinct part of the conditions, as a Program keeps it.
 type node struct {
 	kind  nodeKind
 	memo  bool // more than one place asks for it
+	flip  bool
 	every bool
-	left  int32
+	left  int32 // value; of kindAnd the first of its kids
+	// right is a value of kindPair, a text's id of kindIs, a place in the
+	// Program's tables of kindIn, kindMulti and kindType, and of kindAnd where
+	// the kids end.
 	right int32
-	kids  []ref
+	pair  int32 // a place in the Program's table of kindPair
 	m     matcher
-	pair  *pair
-	multi *fields.Ref
 }
 
-// part is a node with what counts only while a program is built.
+// part is a node while a program is built.
 type part struct {
 	node
-	cost  int32
-	index *keyed // how a value finds the conditions that need the check, or nil
+	kids  []ref
+	cmp   *pair
+	multi *fields.Ref
+	texts []string // of kindIs and kindIn
+	src   filter.Node
+
+	cost   float32 // expected, in about a nanosecond
+	chance float32 // that it holds, a guess
+	guards []guard // what must hold of values when it does
 }
 
 // Builder collects conditions for a Program.
@@ -65,6 +77,8 @@ type Builder struct {
 	byKey    map[string]ref
 	values   []value
 	valueKey map[string]int32
+	dicts    map[int32]*dict // by value: the texts that it is compared with
+	types    []evtset.Types
 	rules    []rule
 
 	warnings []Warning // of the condition at hand
@@ -77,8 +91,8 @@ type rule struct {
 
 // NewBuilder returns an empty Builder over the fields of cat.
 func NewBuilder(cat fields.Catalog) *Builder {
-	b := &Builder{cat: cat, byKey: map[string]ref{}, valueKey: map[string]int32{}}
-	b.parts = append(b.parts, part{node: node{kind: kindTrue}})
+	b := &Builder{cat: cat, byKey: map[string]ref{}, valueKey: map[string]int32{}, dicts: map[int32]*dict{}}
+	b.parts = append(b.parts, part{node: node{kind: kindTrue}, chance: 1})
 	return b
 }
 
@@ -100,36 +114,6 @@ func (b *Builder) Add(cond filter.Node, types evtset.Types) (id int32, warnings 
 func (b *Builder) Skip() (id int32) {
 	b.rules = append(b.rules, rule{root: never})
 	return int32(len(b.rules) - 1)
-}
-
-// Build returns the program of everything that was added.
-func (b *Builder) Build() *Program {
-	p := &Program{nodes: make([]node, len(b.parts)), values: slices.Clone(b.values)}
-	for i := range p.nodes {
-		p.nodes[i] = b.parts[i].node
-	}
-	uses := make([]int, len(p.nodes))
-	for _, r := range b.rules {
-		p.roots = append(p.roots, r.root)
-		countUses(p.nodes, r.root, uses)
-	}
-	for i := range p.nodes {
-		p.nodes[i].memo = uses[i] > 1
-	}
-	p.index = b.newIndex(p)
-	return p
-}
-
-// countUses counts for each node the places that ask for it.
-func countUses(nodes []node, r ref, uses []int) {
-	i := r.node()
-	uses[i]++
-	if uses[i] > 1 {
-		return
-	}
-	for _, k := range nodes[i].kids {
-		countUses(nodes, k, uses)
-	}
 }
 
 func (b *Builder) condition(n filter.Node) (ref, error) {
@@ -168,27 +152,20 @@ func (b *Builder) conditions(list []filter.Node) ([]ref, error) {
 }
 
 // and returns the node for all of kids: constants folded, doubles dropped,
-// cheap ones first.
+// those first that fail soonest for what they cost.
 func (b *Builder) and(kids []ref) ref {
 	kids = slices.Clone(kids)
-	slices.SortFunc(kids, func(x, y ref) int {
-		if c := int(b.parts[x.node()].cost) - int(b.parts[y.node()].cost); c != 0 {
-			return c
-		}
-		return int(x - y)
-	})
+	slices.Sort(kids)
 	kids = slices.Compact(kids)
 	kids = slices.DeleteFunc(kids, func(r ref) bool { return r == always })
-	key := strings.Builder{}
-	key.WriteByte('&')
-	cost := int32(1)
+	key := make([]byte, 1, 64)
+	key[0] = '&'
 	for i, k := range kids {
 		if k == never || i > 0 && kids[i-1] == k.not() {
 			return never
 		}
-		key.WriteString(strconv.Itoa(int(k)))
-		key.WriteByte(',')
-		cost += b.parts[k.node()].cost
+		key = strconv.AppendInt(key, int64(k), 36)
+		key = append(key, ',')
 	}
 	switch len(kids) {
 	case 0:
@@ -196,7 +173,31 @@ func (b *Builder) and(kids []ref) ref {
 	case 1:
 		return kids[0]
 	}
-	return b.intern(key.String(), part{node: node{kind: kindAnd, kids: kids}, cost: cost})
+	if r, ok := b.byKey[string(key)]; ok {
+		return r
+	}
+	slices.SortStableFunc(kids, func(x, y ref) int { return cmp.Compare(b.rank(x), b.rank(y)) })
+	n := part{node: node{kind: kindAnd}, kids: kids, cost: 1, chance: 1}
+	for _, k := range kids {
+		n.cost += n.chance * b.parts[k.node()].cost
+		n.chance *= b.chance(k)
+	}
+	return b.intern(string(key), n)
+}
+
+// rank orders the members of an "and": what they cost by how likely they end
+// it.
+func (b *Builder) rank(r ref) float32 {
+	return b.parts[r.node()].cost / (1.001 - b.chance(r))
+}
+
+// chance guesses how likely r holds.
+func (b *Builder) chance(r ref) float32 {
+	c := b.parts[r.node()].chance
+	if r.inv() {
+		return 1 - c
+	}
+	return c
 }
 
 // intern returns the node of that key, which it adds when it is new.
@@ -215,17 +216,70 @@ func (b *Builder) unary(n *filter.Unary) (ref, error) {
 	if err != nil {
 		return never, err
 	}
-	return b.check(left, "exists", "", present{}, 1, nil), nil
+	return b.check(n, left, "exists", "", present{}, 1, nil), nil
 }
 
 // check adds a node for a check with constants. what identifies the operator
-// and the constants, index is nil for a check that no value can find.
-func (b *Builder) check(left int32, op, what string, m matcher, cost int, index *keyed) ref {
+// and the constants, guards is nil for a check that no value can find.
+func (b *Builder) check(src filter.Node, left int32, op, what string, m matcher, cost int, guards []guard) ref {
+	key := "?" + strconv.Itoa(int(left)) + " " + op + " " + what
+	if r, ok := b.byKey[key]; ok {
+		return r
+	}
 	v := &b.values[left]
-	n := part{node: node{kind: kindCheck, left: left, m: m}, cost: int32(v.cost + cost), index: index}
-	if v.multi != nil {
+	n := part{node: node{kind: kindCheck, left: left, m: m}, src: src, guards: guards,
+		cost: float32(v.cost + cost), chance: chanceOf(op, m)}
+	switch m := m.(type) {
+	case *textEqual:
+		n.kind, n.texts, n.flip = kindIs, []string{m.s}, m.invert
+	case *textIn:
+		n.kind, n.texts, n.flip = kindIn, m.set.list, m.invert
+	}
+	switch {
+	case v.multi != nil:
 		n.kind, n.multi, n.cost = kindMulti, v.multi, 4*n.cost
 		n.every = v.multi.Field.NEAll && strings.HasPrefix(op, "!=")
+	case v.list:
+		n.kind = kindCheck
 	}
-	return b.intern(fmt.Sprintf("?%d %s %s", left, op, what), n)
+	if n.kind == kindIs || n.kind == kindIn {
+		b.dict(left).add(n.texts)
+		n.m = nil
+	}
+	return b.intern(key, n)
+}
+
+// dict returns the dictionary of a value.
+func (b *Builder) dict(value int32) *dict {
+	d := b.dicts[value]
+	if d == nil {
+		d = &dict{ids: map[string]int32{}}
+		b.dicts[value] = d
+	}
+	return d
+}
+
+// chanceOf guesses how likely a check holds. Only the order of evaluation
+// depends on it.
+func chanceOf(op string, m matcher) float32 {
+	if e, ok := m.(*numEqual); ok && e.n > 1 && !e.invert {
+		return 0.1
+	}
+	op, _, _ = strings.Cut(op, " ")
+	switch op {
+	case "exists":
+		return 0.9
+	case "!=":
+		return 0.8
+	case ">", ">=":
+		return 0.7
+	case "<", "<=":
+		return 0.3
+	case "=":
+		if _, ok := m.(*numEqual); ok {
+			return 0.3
+		}
+		return 0.05
+	}
+	return 0.1
 }

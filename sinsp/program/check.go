@@ -91,8 +91,8 @@ func (b *Builder) constants(n *filter.Binary, left int32, op string, elems []fil
 			return never, err
 		}
 		slices.Sort(keys) // oneof counts doubles, so they stay
-		return b.check(left, op, modifier+strings.Join(keys, ","), m, cost*len(list),
-			newKeyed(&v, left, op, list)), nil
+		return b.check(n, left, op, modifier+strings.Join(keys, ","), m, cost*len(list),
+			guardsOf(&v, left, op, list)), nil
 	}
 	m, err := newMatcher(&v, op, list, texts, n.Right)
 	if err != nil {
@@ -111,7 +111,7 @@ func (b *Builder) constants(n *filter.Binary, left int32, op string, elems []fil
 			op = "="
 		}
 	}
-	return b.check(left, op, strings.Join(keys, ","), m, cost, newKeyed(&v, left, op, list)), nil
+	return b.check(n, left, op, strings.Join(keys, ","), m, cost, guardsOf(&v, left, op, list)), nil
 }
 
 // modified returns the matcher of an operator with a modifier.
@@ -221,8 +221,8 @@ func (b *Builder) comparison(n *filter.Binary, left int32, op string) (ref, erro
 	}
 	p := newPair(l.class(), op, l.list)
 	key := fmt.Sprintf("~%d %s %d", left, p.op, right)
-	return b.intern(key, part{node: node{kind: kindPair, left: left, right: right, pair: p},
-		cost: int32(l.cost + r.cost + opCost[op])}), nil
+	return b.intern(key, part{node: node{kind: kindPair, left: left, right: right}, cmp: p, src: n,
+		cost: float32(l.cost + r.cost + opCost[op]), chance: 0.3}), nil
 }
 
 func describe(v *value) string {

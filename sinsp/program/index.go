@@ -3,8 +3,7 @@
 package program
 
 import (
-	"cmp"
-	"math/bits"
+	"encoding/binary"
 	"slices"
 
 	"github.com/tiercel/tiercel/scap"
@@ -12,203 +11,170 @@ import (
 )
 
 // index finds the conditions that an event can make true without evaluating
-// them one by one. Sets of conditions are bit sets by id.
+// them one by one.
+//
+// Conditions on few event types are planned for type by type: what they say
+// about the type is decided while the program is built. The others share one
+// plan for all events.
 type index struct {
-	words  int
-	byType []*plan // by event type; types above have their conditions in other
-	other  *plan
+	byType []*group // by event type, nil without conditions
+	wild   *group   // for every event, nil without conditions
+	wilder *group   // for events beyond the tables: conditions on all types
 }
 
-// plan is how the conditions of some event types are found.
-type plan struct {
-	all   []uint64
-	keys  []*keyIndex // that decide about some of all
-	gates []*gate
-}
+// isWild reports whether a condition is asked for so many types that a plan
+// for each would be a waste.
+func isWild(t evtset.Types) bool { return 2*t.Len() > len(scap.Events) }
 
-// gate is a check that many conditions need.
-type gate struct {
-	check ref
-	all   []uint64
-}
-
-const (
-	minGated  = 3  // fewer conditions find out by themselves
-	maxGates  = 64 // gates that are asked for an event
-	gateLimit = 100
-)
-
-func (b *Builder) newIndex(p *Program) index {
-	x := index{words: (len(b.rules) + 63) / 64}
-	needs := make([][]ref, len(b.rules))
-	for i, r := range b.rules {
-		needs[i] = conjuncts(p.nodes, r.root, nil)
+func (b *Builder) newIndex() index {
+	p := newPlanner(b)
+	x := index{byType: make([]*group, len(scap.Events))}
+	var wild, all []entry
+	var few []int32 // conditions on few types
+	for id, r := range b.rules {
+		e := entry{int32(id), r.root}
+		switch {
+		case r.root == never || r.types.IsEmpty():
+		case r.types.All():
+			wild, all = append(wild, e), append(all, e)
+		case isWild(r.types):
+			e.root = b.and([]ref{b.onTypes(r.types), r.root})
+			wild = append(wild, e)
+		default:
+			few = append(few, int32(id))
+		}
 	}
-	gates := x.indexGates(b.parts, needs)
-	for _, g := range gates {
-		p.nodes[g.check.node()].memo = true // the conditions ask again
+	x.wild = p.plan(wild)
+	x.wilder = x.wild
+	if len(all) < len(wild) {
+		x.wilder = p.plan(all)
 	}
-	x.indexTypes(b.rules, x.indexKeys(b.parts, needs), gates)
+	p.planTypes(&x, few)
 	return x
 }
 
-// indexTypes makes a plan for each event type; types with the same conditions
-// share it.
-func (x *index) indexTypes(rules []rule, keys []*keyIndex, gates []*gate) {
-	groups := map[evtset.Types][]uint64{} // most conditions share their types with others
-	for id, r := range rules {
-		if r.root == never {
+func (p *planner) plan(list []entry) *group {
+	if len(list) == 0 {
+		return nil
+	}
+	return p.group(always, list, path{})
+}
+
+// planTypes plans for each event type; types for which the same is left of the
+// same conditions share a plan.
+func (p *planner) planTypes(x *index, few []int32) {
+	byType := make([][]int32, len(scap.Events))
+	for _, id := range few {
+		for t := range p.b.rules[id].types.Each {
+			if int(t) < len(byType) {
+				byType[t] = append(byType[t], id)
+			}
+		}
+	}
+	f := p.b.newFolder()
+	shared := map[string]*group{}
+	for t, ids := range byType {
+		if len(ids) == 0 {
 			continue
 		}
-		if groups[r.types] == nil {
-			groups[r.types] = make([]uint64, x.words)
-		}
-		groups[r.types][id/64] |= 1 << (id % 64)
-	}
-	shared := map[string]*plan{}
-	planFor := func(wanted func(evtset.Types) bool) *plan {
-		s := make([]uint64, x.words)
-		for types, members := range groups {
-			if wanted(types) {
-				unite(s, members)
-			}
-		}
-		key := string(wordBytes(s))
-		if shared[key] == nil {
-			shared[key] = newPlan(s, keys, gates)
-		}
-		return shared[key]
-	}
-	for t := range scap.EventType(len(scap.Events)) {
-		x.byType = append(x.byType, planFor(func(types evtset.Types) bool { return types.Has(t) }))
-	}
-	x.other = planFor(evtset.Types.All)
-}
-
-func newPlan(all []uint64, keys []*keyIndex, gates []*gate) *plan {
-	p := &plan{all: all}
-	for _, k := range keys {
-		if meet(all, k.all) {
-			p.keys = append(p.keys, k)
-		}
-	}
-	for _, g := range gates {
-		if meet(all, g.all) {
-			p.gates = append(p.gates, g)
-		}
-	}
-	return p
-}
-
-func wordBytes(s []uint64) []byte {
-	var b []byte
-	for _, w := range s {
-		for i := range 8 {
-			b = append(b, byte(w>>(8*i)))
-		}
-	}
-	return b
-}
-
-// conjuncts appends everything that must hold for r to hold.
-func conjuncts(nodes []node, r ref, list []ref) []ref {
-	list = append(list, r)
-	if n := &nodes[r.node()]; n.kind == kindAnd && !r.inv() {
-		for _, k := range n.kids {
-			list = conjuncts(nodes, k, list)
-		}
-	}
-	return list
-}
-
-// indexGates chooses the cheap checks that most conditions need.
-func (x *index) indexGates(parts []part, needs [][]ref) []*gate {
-	byRef := map[ref]*gate{}
-	for id, list := range needs {
-		for _, r := range list {
-			if r == always || r == never || parts[r.node()].cost > gateLimit {
+		f.begin(scap.EventType(t))
+		list := make([]entry, 0, len(ids))
+		key := make([]byte, 0, 8*len(ids))
+		for _, id := range ids {
+			root := f.fold(p.b.rules[id].root)
+			if root == never {
 				continue
 			}
-			g := byRef[r]
-			if g == nil {
-				g = &gate{check: r, all: make([]uint64, x.words)}
-				byRef[r] = g
-			}
-			g.all[id/64] |= 1 << (id % 64)
+			list = append(list, entry{id, root})
+			key = binary.LittleEndian.AppendUint32(key, uint32(id))
+			key = binary.LittleEndian.AppendUint32(key, uint32(root))
 		}
-	}
-	var gates []*gate
-	for _, g := range byRef {
-		if size(g.all) >= minGated {
-			gates = append(gates, g)
+		g, ok := shared[string(key)]
+		if !ok {
+			g = p.plan(list)
+			shared[string(key)] = g
 		}
+		x.byType[t] = g
 	}
-	slices.SortFunc(gates, func(a, b *gate) int {
-		return cmp.Or(size(b.all)-size(a.all), int(parts[a.check.node()].cost-parts[b.check.node()].cost), int(a.check-b.check))
-	})
-	return gates[:min(len(gates), maxGates)]
 }
 
-func size(s []uint64) int {
-	n := 0
-	for _, w := range s {
-		n += bits.OnesCount64(w)
+// onTypes adds a check that the event is of one of some types, as the index
+// makes them.
+func (b *Builder) onTypes(t evtset.Types) ref {
+	n := part{node: node{kind: kindType, right: int32(len(b.types))}, cost: 1, chance: 0.9}
+	b.types = append(b.types, t)
+	key := []byte("@")
+	for e := range t.Each {
+		key = binary.LittleEndian.AppendUint16(key, uint16(e))
 	}
-	return n
+	return b.intern(string(key), n)
 }
 
-// candidates fills r.cand with the conditions that are worth evaluating and
-// reports whether there are any.
+// candidates marks the conditions that are worth evaluating and reports
+// whether there are any.
 func (x *index) candidates(r *Run) bool {
-	plan := x.other
-	if t := int(r.ev.Type()); t < len(x.byType) {
-		plan = x.byType[t]
+	r.found = false
+	if t := int(r.ev.Type()); t >= len(x.byType) {
+		r.visit(x.wilder)
+	} else {
+		r.visit(x.byType[t])
+		r.visit(x.wild)
 	}
-	if copy(r.cand, plan.all); empty(r.cand) {
-		return false
+	return r.found
+}
+
+// visit marks the conditions of a group that the event may make true.
+func (r *Run) visit(g *group) {
+	if g == nil || g.gate != always && !r.eval(g.gate) {
+		return
 	}
-	for _, k := range plan.keys {
-		if meet(r.cand, k.all) {
-			k.restrict(r)
+	r.mark(g.rest)
+	for _, p := range g.probes {
+		p.look(r)
+	}
+	for _, sub := range g.subs {
+		r.visit(sub)
+	}
+}
+
+// wake marks what an atom finds.
+func (r *Run) wake(p *posting) {
+	r.mark(p.rules)
+	if p.sub != nil {
+		r.visit(p.sub)
+	}
+}
+
+func (r *Run) mark(list []entry) {
+	for _, e := range list {
+		w := e.id / 64
+		r.cand[w] |= 1 << (e.id % 64)
+		r.words[w/64] |= 1 << (w % 64)
+		r.root[e.id] = e.root
+		r.found = true
+	}
+}
+
+// groups calls visit with every group, those in groups too, each once.
+func (x *index) groups(visit func(*group)) {
+	seen := map[*group]bool{}
+	var walk func(g *group)
+	walk = func(g *group) {
+		if g == nil || seen[g] {
+			return
 		}
-	}
-	for _, g := range plan.gates {
-		if meet(r.cand, g.all) && !r.eval(g.check) {
-			for w := range r.cand {
-				r.cand[w] &^= g.all[w]
+		seen[g] = true
+		visit(g)
+		for _, s := range g.subs {
+			walk(s)
+		}
+		for _, p := range g.probes {
+			for i := range p.postings {
+				walk(p.postings[i].sub)
 			}
 		}
 	}
-	return !empty(r.cand)
-}
-
-// each calls visit with the candidates in ascending order until it returns
-// false.
-func (x *index) each(r *Run, visit func(id int32) bool) {
-	for w, word := range r.cand {
-		for ; word != 0; word &= word - 1 {
-			if !visit(int32(64*w + bits.TrailingZeros64(word))) {
-				return
-			}
-		}
+	for _, g := range slices.Concat(x.byType, []*group{x.wild, x.wilder}) {
+		walk(g)
 	}
-}
-
-func empty(s []uint64) bool {
-	for _, w := range s {
-		if w != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// meet reports whether two sets have a member in common.
-func meet(a, b []uint64) bool {
-	for i, w := range a {
-		if w&b[i] != 0 {
-			return true
-		}
-	}
-	return false
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+	"unicode/utf8"
 )
 
 // compileRegex compiles a pattern of the RE2 library's POSIX mode so that it
@@ -77,4 +78,61 @@ func isPlainRegex(pattern string) bool {
 		}
 	}
 	return true
+}
+
+// regexAtoms returns texts of which at least one is in every value that the
+// pattern matches, nil when there are none.
+func regexAtoms(left int32, pattern string) []atom {
+	tree, err := syntax.Parse(pattern, syntax.POSIX)
+	if err != nil {
+		return nil
+	}
+	return requiredTexts(left, tree.Simplify())
+}
+
+const maxRegexAtoms = 32
+
+func requiredTexts(left int32, re *syntax.Regexp) []atom {
+	switch re.Op {
+	case syntax.OpLiteral:
+		a := atom{value: left, how: atomInside, text: string(re.Rune)}
+		if re.Flags&syntax.FoldCase != 0 || !utf8.ValidString(a.text) || strings.ContainsRune(a.text, utf8.RuneError) {
+			return nil
+		}
+		return []atom{a}
+	case syntax.OpCapture, syntax.OpPlus:
+		return requiredTexts(left, re.Sub[0])
+	case syntax.OpRepeat:
+		if re.Min > 0 {
+			return requiredTexts(left, re.Sub[0])
+		}
+	case syntax.OpConcat:
+		var best []atom
+		for _, sub := range re.Sub {
+			if a := requiredTexts(left, sub); a != nil && (best == nil || shortest(a) > shortest(best)) {
+				best = a
+			}
+		}
+		return best
+	case syntax.OpAlternate:
+		var all []atom
+		for _, sub := range re.Sub {
+			a := requiredTexts(left, sub)
+			if a == nil || len(all)+len(a) > maxRegexAtoms {
+				return nil
+			}
+			all = append(all, a...)
+		}
+		return all
+	}
+	return nil
+}
+
+// shortest is the length of the shortest text, less the more texts there are.
+func shortest(atoms []atom) float64 {
+	n := len(atoms[0].text)
+	for _, a := range atoms {
+		n = min(n, len(a.text))
+	}
+	return float64(n) - float64(len(atoms))/8
 }

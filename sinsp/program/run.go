@@ -3,25 +3,11 @@
 package program
 
 import (
+	"math/bits"
+
 	"github.com/tiercel/tiercel/sinsp/fields"
 	"github.com/tiercel/tiercel/sinsp/state"
 )
-
-// Program is a set of compiled conditions. It is never changed, so any number
-// of goroutines may use it, each with a Run of its own.
-type Program struct {
-	nodes  []node
-	values []value
-	roots  []ref
-	index  index
-}
-
-// Len returns the number of conditions.
-func (p *Program) Len() int { return len(p.roots) }
-
-// Nodes returns how many distinct parts the conditions have; it tells how
-// well they share.
-func (p *Program) Nodes() int { return len(p.nodes) }
 
 // Run is the memory of one goroutine that evaluates a Program: what is known
 // of the event at hand, and scratch space that is reused.
@@ -38,10 +24,17 @@ type Run struct {
 	vals    []fields.Value
 	scratch [][]byte
 	multi   fields.Value
-	cand    []uint64 // conditions worth evaluating
-	hit     []uint64 // conditions that a value finds
+	ids     []uint32 // by value: stamp of texts
+	texts   []int32  // by value: the number of its text
 	out     []int32
-	cost    costs
+
+	// The conditions worth evaluating, found by the index.
+	found bool
+	cand  []uint64 // bit set of conditions
+	words []uint64 // bit set of the words of cand that are not 0
+	root  []ref    // by condition
+
+	cost costs
 }
 
 // NewRun returns a Run for p.
@@ -52,8 +45,11 @@ func (p *Program) NewRun() *Run {
 		have:    make([]uint32, len(p.values)),
 		vals:    make([]fields.Value, len(p.values)),
 		scratch: make([][]byte, len(p.values)),
-		cand:    make([]uint64, p.index.words),
-		hit:     make([]uint64, p.index.words),
+		ids:     make([]uint32, len(p.values)),
+		texts:   make([]int32, len(p.values)),
+		cand:    make([]uint64, (len(p.roots)+63)/64),
+		words:   make([]uint64, (len(p.roots)+4095)/4096),
+		root:    make([]ref, len(p.roots)),
 		out:     make([]int32, 0, len(p.roots)),
 		cost:    newCosts(len(p.roots)),
 	}
@@ -66,6 +62,7 @@ func (r *Run) begin(ev *state.Event) {
 	if r.gen == 1<<31 {
 		clear(r.known)
 		clear(r.have)
+		clear(r.ids)
 		r.gen = 1
 	}
 }
@@ -81,18 +78,28 @@ func (p *Program) Match(ev *state.Event, r *Run, first bool) []int32 {
 		if timed {
 			r.cost.start()
 		}
-		p.index.each(r, func(id int32) bool {
-			yes := r.eval(p.roots[id])
-			r.cost.count(id, timed)
-			if yes {
-				r.out = append(r.out, id)
-				return !first
+		for i := range r.words {
+			for w := r.words[i]; w != 0; w &= w - 1 {
+				r.evalWord(64*i+bits.TrailingZeros64(w), timed, first)
 			}
-			return true
-		})
+			r.words[i] = 0
+		}
 	}
 	r.ev = nil
 	return r.out
+}
+
+// evalWord evaluates the candidates of one word and forgets them.
+func (r *Run) evalWord(at int, timed, first bool) {
+	for w := r.cand[at]; w != 0 && !(first && len(r.out) > 0); w &= w - 1 {
+		id := int32(64*at + bits.TrailingZeros64(w))
+		yes := r.eval(r.root[id])
+		r.cost.count(id, timed)
+		if yes {
+			r.out = append(r.out, id)
+		}
+	}
+	r.cand[at] = 0
 }
 
 // Holds reports whether one condition holds for ev, whatever its event types.
@@ -115,12 +122,18 @@ func (r *Run) eval(at ref) bool {
 	yes := true
 	switch n.kind {
 	case kindAnd:
-		for _, k := range n.kids {
+		for _, k := range r.p.kids[n.left:n.right] {
 			if !r.eval(k) {
 				yes = false
 				break
 			}
 		}
+	case kindIs:
+		v, ok := r.value(n.left)
+		yes = ok && (r.textID(n.left, v.S) == n.right) != n.flip
+	case kindIn:
+		v, ok := r.value(n.left)
+		yes = ok && r.p.sets[n.right].has(r.textID(n.left, v.S)) != n.flip
 	case kindCheck:
 		v, ok := r.value(n.left)
 		yes = ok && n.m.match(v)
@@ -132,7 +145,9 @@ func (r *Run) eval(at ref) bool {
 		if ok {
 			b, ok = r.value(n.right)
 		}
-		yes = ok && n.pair.match(a, b)
+		yes = ok && r.p.pairs[n.pair].match(a, b)
+	case kindType:
+		yes = r.p.types[n.right].Has(r.ev.Type())
 	}
 	if n.memo {
 		r.known[i] = r.gen<<1 | bit(yes)
@@ -142,8 +157,9 @@ func (r *Run) eval(at ref) bool {
 
 // evalMulti tries the values that a field stands for.
 func (r *Run) evalMulti(n *node) bool {
+	multi := r.p.multis[n.right]
 	i := 0
-	for ; n.multi.Each(r.ev, i, &r.multi); i++ {
+	for ; multi.Each(r.ev, i, &r.multi); i++ {
 		if n.m.match(&r.multi) != n.every {
 			return !n.every
 		}
@@ -160,6 +176,21 @@ func (r *Run) value(i int32) (*fields.Value, bool) {
 	ok := r.p.values[i].eval(r, i, v)
 	r.have[i] = r.gen<<1 | bit(ok)
 	return v, ok
+}
+
+// textID returns the number of the text s of a value, noText when nothing is
+// compared with it.
+func (r *Run) textID(i int32, s string) int32 {
+	if r.ids[i] != r.gen {
+		r.ids[i] = r.gen
+		r.texts[i] = r.p.dicts[i].find(s)
+	}
+	return r.texts[i]
+}
+
+// Bytes is what r takes in memory, without the texts that it builds.
+func (r *Run) Bytes() int {
+	return 4*len(r.known) + 120*len(r.vals) + 8*len(r.cand) + 28*len(r.root)
 }
 
 func bit(b bool) uint32 {

@@ -17,12 +17,16 @@ func unsafeBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), le
 type textSet struct {
 	lengths uint64 // bit n: a member of n bytes, bit 63 for longer ones
 	members map[string]struct{}
+	list    []string
 }
 
 func newTextSet(list []literal) *textSet {
 	s := &textSet{members: make(map[string]struct{}, len(list))}
 	for _, l := range list {
 		s.lengths |= 1 << min(len(l.s), 63)
+		if _, ok := s.members[l.s]; !ok {
+			s.list = append(s.list, l.s)
+		}
 		s.members[l.s] = struct{}{}
 	}
 	return s

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// newProbe makes a probe of one value from what each atom finds.
+func (p *planner) newProbe(value int32, finds map[atom][]entry) *probe {
+	v := &p.b.values[value]
+	pr := &probe{value: value, multi: v.multi, list: v.list && v.multi == nil, text: v.class().isText(),
+		postings: make([]posting, 1)}
+	atoms := make([]atom, 0, len(finds))
+	for a := range finds {
+		atoms = append(atoms, a)
+	}
+	slices.SortFunc(atoms, compareAtoms)
+	byKind := map[atomKind][]*atom{}
+	for i := range atoms {
+		a := &atoms[i]
+		byKind[a.how] = append(byKind[a.how], a)
+	}
+	texts := func(kind atomKind) map[string]int32 {
+		if len(byKind[kind]) == 0 {
+			return nil
+		}
+		m := map[string]int32{}
+		for _, a := range byKind[kind] {
+			m[a.text] = pr.post(finds[*a])
+		}
+		return m
+	}
+	p.addWords(pr, byKind[atomText], finds)
+	if list := byKind[atomNum]; list != nil {
+		pr.nums = newNumTable(len(list))
+		for _, a := range list {
+			pr.nums.set(a.lo, pr.post(finds[*a]))
+		}
+	}
+	if list := byKind[atomRange]; list != nil {
+		pr.ranges = p.newRangeTable(pr, list, finds)
+	}
+	pr.addNets(byKind[atomNet], finds)
+	pr.addPrefixes(byKind[atomPrefix], byKind[atomPath], finds)
+	if m := texts(atomSuffix); m != nil {
+		pr.suffix = newAffixTree(m, true)
+	}
+	if m := texts(atomInside); m != nil {
+		pr.inside = newGramTable(m, false)
+	}
+	if m := texts(atomInsideFold); m != nil {
+		pr.fold = newGramTable(m, true)
+	}
+	return pr
+}
+
+// post adds a posting.
+func (p *probe) post(rules []entry) int32 {
+	p.postings = append(p.postings, posting{rules: rules})
+	return int32(len(p.postings) - 1)
+}
+
+func (p *planner) addWords(pr *probe, list []*atom, finds map[atom][]entry) {
+	if list == nil {
+		return
+	}
+	d := p.b.dict(pr.value)
+	if pr.multi != nil || pr.list {
+		d = &dict{ids: map[string]int32{}}
+	}
+	pr.ids = newNumTable(len(list))
+	for _, a := range list {
+		d.add([]string{a.text})
+		pr.ids.set(uint64(d.ids[a.text]), pr.post(finds[*a]))
+	}
+	if pr.multi != nil || pr.list {
+		pr.words = newTextTable(d.texts)
+	}
+}
+
+func (p *probe) addNets(list []*atom, finds map[atom][]entry) {
+	if list == nil {
+		return
+	}
+	p.nets = newNetTable(list)
+	for _, a := range list {
+		key := netKey(a.net.Addr().AsSlice(), a.net.Bits())
+		if post := p.nets.nets.get(key); post != 0 {
+			p.postings[post].rules = append(p.postings[post].rules, finds[*a]...)
+			continue
+		}
+		p.nets.nets.set(key, p.post(finds[*a]))
+	}
+}
+
+// addPrefixes puts texts and paths into one tree; a text may be both.
+func (p *probe) addPrefixes(texts, paths []*atom, finds map[atom][]entry) {
+	if texts == nil && paths == nil {
+		return
+	}
+	m := map[string]int32{}
+	for _, a := range texts {
+		m[a.text] = p.post(finds[*a])
+	}
+	for _, a := range paths {
+		post := p.post(finds[*a])
+		p.paths = append(p.paths, post)
+		if both := m[a.text]; both != 0 {
+			p.postings[both].rules = append(slices.Clip(p.postings[both].rules), finds[*a]...)
+		} else {
+			m[a.text] = post
+		}
+	}
+	p.prefix = newAffixTree(m, false)
+}
+
+// newRangeTable cuts the numbers where a range starts or ends.
+func (p *planner) newRangeTable(pr *probe, list []*atom, finds map[atom][]entry) *rangeTable {
+	c := p.b.values[pr.value].class()
+	starts := []uint64{0}
+	for _, a := range list {
+		starts = append(starts, a.lo)
+		if a.hi < math.MaxUint64 {
+			starts = append(starts, a.hi+1)
+		}
+	}
+	slices.Sort(starts)
+	starts = slices.Compact(starts)
+	t := &rangeTable{flip: ordinal(c, 0), starts: starts, posts: make([]int32, len(starts))}
+	for i, n := range starts {
+		var rules []entry
+		for _, a := range list {
+			if a.lo <= n && n <= a.hi {
+				rules = append(rules, finds[*a]...)
+			}
+		}
+		if len(rules) > 0 {
+			t.posts[i] = pr.post(rules)
+		}
+	}
+	return t
+}
+
+func compareAtoms(a, b atom) int {
+	return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.how, b.how), cmp.Compare(a.text, b.text),
+		cmp.Compare(a.lo, b.lo), cmp.Compare(a.hi, b.hi), a.net.Addr().Compare(b.net.Addr()),
+		cmp.Compare(a.net.Bits(), b.net.Bits()))
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package path
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/tiercel/tiercel/rules"
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/scaptest"
+	"github.com/tiercel/tiercel/sinsp/state"
+)
+
+// generated compiles n generated rules.
+func generated(tb testing.TB, n int, mode rules.Mode) *rules.Matcher {
+	tb.Helper()
+	set, report := rules.Load([]rules.File{{Name: "generated.yaml", Content: GenerateRules(n)}}, rules.Options{})
+	if set == nil {
+		tb.Fatal(report.Err())
+	}
+	m, err := set.Compile(mode)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+// program is what a process of the mix is.
+type program struct {
+	path, comm string
+	args       []string
+}
+
+var mixPrograms = []program{
+	{"/usr/sbin/nginx", "nginx", nil}, {"/usr/bin/bash", "bash", []string{"-l"}}, {"/usr/lib/postgresql/16/bin/postgres", "postgres", []string{"-D", "/var/lib/postgresql/16/main"}},
+	{"/usr/bin/python3.12", "python3", []string{"/srv/app/manage.py", "runserver", "--port", "8000"}}, {"/usr/sbin/sshd", "sshd", []string{"-D"}},
+	{"/usr/bin/java", "java", []string{"-Xmx2g", "-jar", "/opt/service/service.jar", "--spring.profiles.active=production"}},
+	{"/usr/bin/node", "node", []string{"/srv/web/server.js"}}, {"/usr/bin/cat", "cat", []string{"/etc/hostname"}},
+}
+
+var mixFiles = []string{"/usr/lib/x86_64-linux-gnu/libc.so.6", "/etc/ld.so.cache", "/var/www/html/index.html", "/proc/self/status",
+	"/srv/app/templates/base.html", "/var/lib/postgresql/16/main/base/16384/2619", "/tmp/session-8f2a", "/usr/share/zoneinfo/UTC",
+	"/home/alice/notes.txt", "/dev/null", "/etc/resolv.conf", "/var/log/nginx/access.log"}
+
+var mixPeers = []string{"10.0.0.2:5432", "10.0.3.17:443", "192.168.7.9:6379", "93.184.216.34:80"}
+
+// heavyMix is what a host does that changes its state most: files opened for
+// reading and writing, programs started, connections made, by several
+// programs. prepare gets what comes before an event, such as its process.
+func heavyMix() []func(e *state.Engine) *scap.Event {
+	var all []func(e *state.Engine) *scap.Event
+	ts := uint64(1_700_000_000e9)
+	event := func(typ scap.EventType, tid int64, p scaptest.P) *scap.Event {
+		ts += 1e6
+		return scaptest.Named(typ, ts, tid, p)
+	}
+	exec := func(tid, parent int64, p program) *scap.Event {
+		return event(scap.EvExecveV19X, tid, scaptest.P{"res": 0, "exe": p.path, "args": p.args, "comm": p.comm, "tid": tid, "pid": tid,
+			"ptid": parent, "trusted_exepath": p.path, "uid": 1000, "gid": 1000, "fdlimit": 1024, "vpgid": tid, "loginuid": 1000, "cwd": "/"})
+	}
+	for i, p := range mixPrograms {
+		tid := int64(200 + i)
+		with := func(ev *scap.Event) func(*state.Engine) *scap.Event {
+			return func(e *state.Engine) *scap.Event {
+				e.Process(exec(1, 0, program{"/usr/lib/systemd/systemd", "systemd", nil}))
+				e.Process(exec(100, 1, program{"/usr/bin/bash", "bash", nil}))
+				e.Process(exec(tid, 100, p))
+				return ev
+			}
+		}
+		all = append(all, with(exec(tid, 100, p)))
+		for j, name := range mixFiles {
+			flags := uint32(state.OpenRead)
+			if (i+j)%4 == 0 {
+				flags = state.OpenWrite
+			}
+			all = append(all, with(event(scap.EvOpenatV2X, tid, scaptest.P{"fd": int64(3), "dirfd": int64(-100), "name": name, "flags": flags, "dev": 8, "ino": 42 + j})))
+		}
+		for _, peer := range mixPeers {
+			all = append(all, with(event(scap.EvConnectX, tid, scaptest.P{"res": 0, "fd": int64(4), "tuple": scaptest.Tuple("10.0.0.1:40000", peer)})))
+		}
+	}
+	return all
+}
+
+// standing returns the events of the mix, each with a model of its own, so that
+// they can be matched again and again.
+func standing() []*state.Event {
+	var all []*state.Event
+	for _, prepare := range heavyMix() {
+		e := state.New(state.Options{BootTime: 1_600_000_000e9})
+		all = append(all, e.Process(prepare(e)))
+	}
+	return all
+}
+
+// BenchmarkMatchByNumberOfRules measures matching alone, per event of the
+// heavy mix.
+func BenchmarkMatchByNumberOfRules(b *testing.B) {
+	events := standing()
+	for _, n := range []int{100, 1000, 10_000} {
+		m := generated(b, n, rules.MatchFirst)
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, ev := range events {
+					ev.Arena = ev.Arena[:0]
+					m.Match(ev)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(events)), "ns/event")
+			var evals uint64
+			m.Publish()
+			for c := range m.Costs {
+				evals += c.Evaluations
+			}
+			b.ReportMetric(float64(evals)/float64(b.N)/float64(len(events)), "rules-looked-at/event")
+		})
+	}
+}
+
+func BenchmarkCompileGeneratedRules(b *testing.B) {
+	for _, n := range []int{100, 1000, 10_000} {
+		set, report := rules.Load([]rules.File{{Name: "generated.yaml", Content: GenerateRules(n)}}, rules.Options{})
+		if set == nil {
+			b.Fatal(report.Err())
+		}
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			var m *rules.Matcher
+			for b.Loop() {
+				m, _ = set.Compile(rules.MatchFirst)
+			}
+			runtime.KeepAlive(m)
+		})
+	}
+}
