@@ -3,30 +3,75 @@
 package agent
 
 import (
+	"fmt"
+
 	"github.com/tiercel/tiercel/agent/captool"
 	"github.com/tiercel/tiercel/agent/cmdline"
+	"github.com/tiercel/tiercel/agent/config"
+	"github.com/tiercel/tiercel/agent/rulework"
 	"github.com/tiercel/tiercel/drivers"
 )
 
-// command does what the first words of the command line ask for. Commands have
-// nothing to do with the configuration file.
+// command does what the first words of the command line ask for.
 func (r *run) command() error {
 	if r.opts.Help {
 		r.print("%s", r.opts.HelpText)
 		return nil
 	}
+	switch r.opts.Command {
+	case cmdline.DriverDoctor:
+		return drivers.WriteDoctor(r.Stdout, r.opts.JSON)
+	case cmdline.CaptureRecord, cmdline.CapturePrint, cmdline.CaptureInfo:
+		return r.captureCommand()
+	case cmdline.RulesTest:
+		return r.ruleCommand(rulework.Test)
+	}
+	return fmt.Errorf("tiercel %s is not in this release", r.opts.Command)
+}
+
+// captureCommand has nothing to do with the configuration file.
+func (r *run) captureCommand() error {
 	sys := captool.System{
 		Stdout: r.Stdout, Stderr: r.Stderr, Signals: r.Signals, Open: r.Open,
 		State: r.hostState(),
 	}
 	switch r.opts.Command {
-	case cmdline.DriverDoctor:
-		return drivers.WriteDoctor(r.Stdout, r.opts.JSON)
 	case cmdline.CaptureRecord:
 		return captool.Record(&sys, &r.opts.Capture)
 	case cmdline.CapturePrint:
 		return captool.Print(&sys, &r.opts.Capture)
-	default:
-		return captool.Info(&sys, &r.opts.Capture)
 	}
+	return captool.Info(&sys, &r.opts.Capture)
+}
+
+// readConfigQuietly reads the configuration for a command: what is odd about
+// it is said, but there is no log and nothing is watched.
+func (r *run) readConfigQuietly() error {
+	cfg, err := config.Load(*r.configSource())
+	if err != nil {
+		return err
+	}
+	for _, w := range append(r.opts.Warnings, cfg.Warnings...) {
+		r.notice(w)
+	}
+	r.cfg = cfg
+	return nil
+}
+
+// ruleCommand runs a command on rules; its status is the exit status.
+func (r *run) ruleCommand(do func(rulework.Env, *cmdline.Work) (int, error)) error {
+	if err := r.readConfigQuietly(); err != nil {
+		return &exitError{err, rulework.StatusTrouble}
+	}
+	env := rulework.Env{
+		Stdout: r.Stdout, Rules: r.ruleOptions(), All: r.cfg.RuleMatching == "all", Files: r.opts.Rules, Forced: len(r.opts.Rules) > 0,
+	}
+	if !env.Forced {
+		env.Files = r.cfg.RulesFiles
+	}
+	status, err := do(env, &r.opts.Work)
+	if status == rulework.StatusOK && err == nil {
+		return nil
+	}
+	return &exitError{err, status}
 }

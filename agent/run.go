@@ -113,12 +113,17 @@ func (e *textError) Error() string { return e.text }
 
 // exitError ends the run with a status of its own.
 type exitError struct {
-	err    error
+	err    error // nil: everything has been said
 	status int
 }
 
 // Error implements error.
-func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
 
 // messagef makes an error whose text tools match on, capital letter included.
 func messagef(format string, args ...any) error { return fmt.Errorf(format, args...) }
@@ -142,10 +147,11 @@ func Main(sys *System) int {
 
 func (r *run) report(err error) (status int) {
 	var plain *textError
-	if errors.As(err, &plain) {
+	switch text := err.Error(); {
+	case errors.As(err, &plain):
 		r.notice(plain.text)
-	} else {
-		r.notice("Error: " + err.Error())
+	case text != "":
+		r.notice("Error: " + text)
 	}
 	var e *exitError
 	if errors.As(err, &e) {
