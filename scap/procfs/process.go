@@ -49,6 +49,9 @@ type Process struct {
 	MntNS      uint64 // inode of the mount namespace, 0 when not readable
 	NetNS      uint64 // inode of the network namespace, 0 when not readable
 	PidNS      uint64 // inode of the pid namespace, 0 when not readable
+	// NestedUser tells that the process is in a user namespace below the host's,
+	// where other ids are in use.
+	NestedUser bool
 
 	FDs []FD
 	// FDsCut tells that there were more descriptors than Options.MaxFDs.

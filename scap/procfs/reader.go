@@ -44,9 +44,10 @@ type Reader struct {
 	files       *openFiles // of the scan that runs; nil: only /proc tells
 	unified     []string   // controllers of the unified cgroup hierarchy
 
-	hostPidNS uint64
-	ns        *namespaces
-	peers     []*Reader // what a scan of many processes shares the work with
+	hostPidNS  uint64
+	hostUserNS uint64
+	ns         *namespaces
+	peers      []*Reader // what a scan of many processes shares the work with
 
 	proc    Process // what is handed out
 	nums    []int64
@@ -95,6 +96,9 @@ func (r *Reader) open() (dir, error) {
 		// Not everybody may look into init; then /proc shows our own namespace.
 		if r.hostPidNS = r.namespace(d, "1/ns/pid", "pid"); r.hostPidNS == 0 {
 			r.hostPidNS = r.namespace(d, "self/ns/pid", "pid")
+		}
+		if r.hostUserNS = r.namespace(d, "1/ns/user", "user"); r.hostUserNS == 0 {
+			r.hostUserNS = r.namespace(d, "self/ns/user", "user")
 		}
 		b, err := dir(unix.AT_FDCWD).readOnce(r.root+"/sys/fs/cgroup/cgroup.controllers", r.buf[:])
 		if err == nil {
@@ -251,6 +255,9 @@ func (r *Reader) process(at dir, pid, only int64) error {
 	// Who has one pid only lives in the namespace of /proc: no link to read.
 	if p.PidNS = r.hostPidNS; stat.levels != 1 || p.PidNS == 0 {
 		p.PidNS = r.namespace(o.dir, "ns/pid", "pid")
+	}
+	if ns := r.namespace(o.dir, "ns/user", "user"); ns != 0 && r.hostUserNS != 0 {
+		p.NestedUser = ns != r.hostUserNS
 	}
 	p.PidnsStart = r.pidnsStart(at, p)
 	switch {

@@ -25,7 +25,7 @@ func (r *Reader) scanShared(d dir, n int, fn func(*Process) error) error {
 		taken   = make([]chan struct{}, n) // fn is done with it
 	)
 	for k, w := range r.peers[:n] {
-		w.unified, w.hostPidNS, w.files = r.unified, r.hostPidNS, r.files
+		w.unified, w.hostPidNS, w.hostUserNS, w.files = r.unified, r.hostPidNS, r.hostUserNS, r.files
 		read[k], taken[k] = make(chan bool), make(chan struct{})
 		workers.Go(func() {
 			for i := k; i < len(r.pids); i += n {

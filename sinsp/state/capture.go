@@ -98,7 +98,7 @@ func (e *Engine) addCaptured(c *capture.Thread, s *scanned) {
 	if e.insert(t) == nil {
 		return
 	}
-	if t.IsMain() || t.group != nil && t.group.cwd == "" {
+	if t.IsMain() || t.group != nil && t.group.fs.cwd == "" {
 		t.setCWD(e.string(c.CWD), e.lost)
 	}
 }
@@ -146,8 +146,8 @@ func (t *Thread) captured() capture.Thread {
 		ExeIno: t.ExeIno, ExeCtime: t.ExeCtime, ExeMtime: t.ExeMtime,
 		ExeWritable: t.ExeWritable, ExeUpperLayer: t.ExeUpperLayer, ExeLowerLayer: t.ExeLowerLayer, ExeMemfd: t.ExeMemfd,
 	}
-	if t.group != nil {
-		c.CWD = t.group.cwd
+	if fs := t.fs(); fs != nil {
+		c.CWD = fs.cwd
 		if len(c.CWD) > 1 {
 			c.CWD = strings.TrimSuffix(c.CWD, "/")
 		}
@@ -167,7 +167,7 @@ func (t *Thread) captured() capture.Thread {
 func (f *FD) captured() capture.FD {
 	c := capture.FD{
 		FD: procfs.FD{
-			Num: f.Num, Type: procfs.FDType(f.Type), Name: f.Name, Flags: f.Flags, Dev: f.Dev, Ino: f.Ino,
+			Num: f.Num, Type: f.capturedType(), Name: f.Name, Flags: f.Flags, Dev: f.Dev, Ino: f.Ino,
 			MountID: f.MountID, PID: f.PID, Upper: f.Upper, Lower: f.Lower, L4: procfs.L4(f.L4), Ptr: f.SrcPtr,
 		},
 		Peer: f.DstPtr,
@@ -181,6 +181,15 @@ func (f *FD) captured() capture.FD {
 	}
 	c.Src, c.Dst = src, dst
 	return c
+}
+
+// capturedType returns the kind that a capture has for f. It has none for
+// sockets of other families.
+func (f *FD) capturedType() procfs.FDType {
+	if f.Type == FDUnknown {
+		return procfs.FDUnsupported
+	}
+	return procfs.FDType(f.Type)
 }
 
 func (f *FD) addrPort(ip [16]byte, port uint16) netip.AddrPort {

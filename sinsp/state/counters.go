@@ -57,6 +57,7 @@ type Counters struct {
 	LookupsFailed uint64 // of these, not found
 	LookupsDenied uint64 // threads and descriptors not asked for because of the limit
 	FDLookups     uint64 // descriptors asked for
+	EnvLookups    uint64 // large environments asked for
 
 	// Beginnings of calls that wait for their end.
 	EnterStored  uint64 // [n_stored_evts]

@@ -52,7 +52,7 @@ func (t *Thread) Doubt() Doubt {
 	if t.sure < now {
 		d |= DoubtIdentity
 	}
-	if t.group == nil || t.group.cwdSure < now {
+	if fs := t.fs(); fs == nil || fs.sure < now {
 		d |= DoubtCWD
 	}
 	if t.fds == nil || t.fds.sure < now {

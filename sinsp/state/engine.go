@@ -19,7 +19,15 @@ type ProcSource interface {
 	LookupFD(pid, num int64) (procfs.FD, error)
 }
 
-var _ ProcSource = (*procfs.Reader)(nil)
+// EnvSource is a ProcSource that can read environments.
+type EnvSource interface {
+	Environ(tid int64, limit int) ([]string, error)
+}
+
+var (
+	_ ProcSource = (*procfs.Reader)(nil)
+	_ EnvSource  = (*procfs.Reader)(nil)
+)
 
 // Options of an engine. The zero value is good for a capture: nothing is asked
 // of the host, and the bounds have their defaults.
@@ -43,6 +51,9 @@ type Options struct {
 	MaxFDs       int // of a process; 0 = DefaultMaxFDs
 	MaxFDsTotal  int // of all processes; 0 = DefaultMaxFDsTotal
 	MaxTextBytes int // of arguments and environments of all threads; 0 = DefaultMaxTextBytes
+	// MaxEnv is how many bytes of an environment are kept: what an event has no
+	// room for (4096) is read from /proc. 0 = what the event has.
+	MaxEnv int
 	// LookupsPerSecond limits the questions to /proc after the first scan, in
 	// seconds of event time; 0 = DefaultLookupsPerSecond. Four seconds' worth
 	// may come at once. Half of them are kept for threads that are unknown; the
@@ -113,12 +124,14 @@ type Engine struct {
 	tokens   float64 // questions to /proc that are allowed now
 	tokensTS uint64
 
-	enterBytes int     // of large remembered enter events
-	nums       []int64 // scratch
-	enc        []byte  // scratch
-	texts      interner[string]
-	args, envs interner[*stringList]
-	cgroupSets interner[*cgroupSet]
+	switched     []uint64  // time of the last switch by CPU
+	switchedLost lossCount // Engine.lost at that time
+	enterBytes   int       // of large remembered enter events
+	nums         []int64   // scratch
+	enc          []byte    // scratch
+	texts        interner[string]
+	args, envs   interner[*stringList]
+	cgroupSets   interner[*cgroupSet]
 
 	boxes   *container.Table
 	boxGen  uint64               // that the threads were last resolved with

@@ -6,6 +6,8 @@ package state
 // (PPM_CL_*), as far as the model looks at them.
 const (
 	FlagFiles        uint32 = 1 << 0  // shares its descriptors with its creator
+	FlagFS           uint32 = 1 << 1  // shares its root and directory with its creator
+	FlagNewNS        uint32 = 1 << 5  // in a new mount namespace
 	FlagNewPID       uint32 = 1 << 6  // first of a new pid namespace
 	FlagParent       uint32 = 1 << 8  // its parent is its creator's parent
 	FlagThread       uint32 = 1 << 13 // of its creator's thread group

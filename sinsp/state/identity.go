@@ -5,9 +5,9 @@ package state
 import "strconv"
 
 // onSetuid takes the new effective user. The id -1 keeps the former one.
-func onSetuid(_ *Engine, ev *Event) {
+func onSetuid(e *Engine, ev *Event) {
 	v, ok := effectiveID(ev, pEUID, pUID)
-	if !ok {
+	if !ok || e.idsOfNamespace(ev.Thread) {
 		return
 	}
 	t := ev.Thread
@@ -37,10 +37,43 @@ func staysRoot(ev *Event) bool {
 	return false
 }
 
-func onSetgid(_ *Engine, ev *Event) {
-	if v, ok := effectiveID(ev, pEGID, pGID); ok {
+func onSetgid(e *Engine, ev *Event) {
+	if v, ok := effectiveID(ev, pEGID, pGID); ok && !e.idsOfNamespace(ev.Thread) {
 		ev.Thread.GID = v
 	}
+}
+
+// idsOfNamespace reports whether the ids that t asks for are those of a user
+// namespace, and not the host's, which the model has. /proc is asked then what
+// they became; where it cannot be, the former ones stay, in doubt: root in there
+// is mostly who made the namespace.
+func (e *Engine) idsOfNamespace(t *Thread) bool {
+	if !t.inUserns {
+		return false
+	}
+	t.sure = neverSure
+	if e.opts.Proc == nil {
+		return true
+	}
+	if !e.allowed(0) {
+		e.counters.LookupsDenied++
+		return true
+	}
+	e.counters.Lookups++
+	p, err := e.opts.Proc.Lookup(t.TID)
+	if err != nil || p == nil || p.PID != t.PID {
+		e.counters.LookupsFailed++
+		return true
+	}
+	for _, pt := range p.Threads {
+		if pt.TID == t.TID {
+			e.takeProcIDs(t, p, &pt)
+		}
+	}
+	if t.TID == p.PID {
+		e.takeProcIDs(t, p, &p.Main)
+	}
+	return true
 }
 
 // effectiveID returns the id that a call has set: its parameter for the
@@ -158,8 +191,8 @@ func onCapset(_ *Engine, ev *Event) {
 // allCaps are the capabilities that exist: 0 to CAP_CHECKPOINT_RESTORE (40).
 const allCaps = 1<<41 - 1
 
-// onUnshare takes unshare and setns. In a new user namespace a process has all
-// capabilities.
+// onUnshare takes unshare and setns. In a user namespace that it makes or joins
+// a process has all capabilities, and its ids are those of the namespace.
 func onUnshare(e *Engine, ev *Event) {
 	t := ev.Thread
 	if t == nil {
@@ -171,9 +204,16 @@ func onUnshare(e *Engine, ev *Event) {
 	}
 	if uint32(flags)&FlagNewUser != 0 {
 		t.CapInheritable, t.CapPermitted, t.CapEffective = allCaps, allCaps, allCaps
+		t.inUserns = true
 	}
 	if uint32(flags)&FlagFiles != 0 {
 		e.ownTable(t)
+	}
+	switch {
+	case uint32(flags)&FlagNewNS != 0 && ev.Info().Name == "setns":
+		e.enterMounts(t)
+	case uint32(flags)&(FlagFS|FlagNewNS) != 0: // the second brings the first
+		t.ownRoot()
 	}
 }
 
@@ -215,58 +255,6 @@ func onRlimit(e *Engine, ev *Event) {
 	if ok && limit >= 0 {
 		t.peers(func(p *Thread) { p.FDLimit = limit })
 	}
-}
-
-// setCWD sets the directory of t's process; path is absolute. It is certain as
-// of the given count of losses.
-func (t *Thread) setCWD(path string, sure lossCount) {
-	if t.group == nil || path == "" {
-		return
-	}
-	if path[len(path)-1] != '/' {
-		path += "/"
-	}
-	t.group.cwd, t.group.cwdSure = path, sure
-}
-
-// changeCWD joins path to the directory of t's process. An absolute path is as
-// certain as what it was taken from.
-func (e *Engine) changeCWD(t *Thread, path []byte, sure lossCount) {
-	if len(path) == 0 || t.group == nil || (path[0] != '/' && t.group.cwd == "") {
-		return
-	}
-	e.enc = JoinPath(e.enc[:0], t.group.cwd, view(path))
-	if e.enc[len(e.enc)-1] != '/' {
-		e.enc = append(e.enc, '/')
-	}
-	t.group.cwd = e.text(e.enc)
-	if path[0] == '/' {
-		t.group.cwdSure = sure
-	}
-}
-
-// onChdir takes chdir and getcwd.
-func onChdir(e *Engine, ev *Event) {
-	if ev.Thread != nil {
-		e.changeCWD(ev.Thread, ev.text(pPath), e.lost)
-	}
-}
-
-func onFchdir(e *Engine, ev *Event) {
-	if ev.Thread == nil || ev.FD == nil || len(ev.FD.Name) == 0 || ev.FD.Name[0] != '/' {
-		return
-	}
-	e.changeCWD(ev.Thread, []byte(ev.FD.Name), ev.Thread.fds.sure)
-}
-
-func onChroot(e *Engine, ev *Event) {
-	t, path := ev.Thread, ev.text(pPath)
-	if t == nil || len(path) == 0 {
-		return
-	}
-	e.enc = JoinPath(e.enc[:0], t.CWD(), view(path))
-	root := e.text(e.enc)
-	t.peers(func(p *Thread) { p.Root = root })
 }
 
 // procPath returns the folder of a process.

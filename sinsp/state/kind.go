@@ -91,7 +91,7 @@ var effects = map[string]effect{
 	"recvmsg":           {handle: onRecv},
 	"recvmmsg":          {handle: onRecv},
 	"chdir":             {handle: onChdir},
-	"getcwd":            {handle: onChdir},
+	"getcwd":            {handle: onGetcwd},
 	"fchdir":            {handle: onFchdir},
 	"chroot":            {handle: onChroot},
 	"setuid":            {handle: onSetuid},
@@ -103,6 +103,7 @@ var effects = map[string]effect{
 	"setsid":            {handle: onSetsid},
 	"setpgid":           {handle: onSetpgid},
 	"capset":            {handle: onCapset},
+	"getsockopt":        {handle: onGetsockopt},
 	"prctl":             {handle: onPrctl},
 	"unshare":           {handle: onUnshare},
 	"setns":             {handle: onUnshare},
@@ -118,7 +119,8 @@ var effects = map[string]effect{
 // Events that are not halves of a call.
 var otherEffects = map[string]func(*Engine, *Event){
 	"procexit":     onProcexit,
-	"switch":       onMemory,
+	"switch":       onSwitch,
+	"procinfo":     onProcinfo,
 	"useradded":    onUserAdded,
 	"userdeleted":  onUserDeleted,
 	"groupadded":   onGroupAdded,
@@ -280,6 +282,11 @@ const (
 	pShell
 	pContainerID
 	pRequest
+	pLevel
+	pOptname
+	pVal
+	pCPUUser
+	pCPUSystem
 	pJSON
 	pData
 	numParams
@@ -294,6 +301,7 @@ var paramNames = [numParams]string{
 	"proto", "fd1", "fd2", "source", "peer", "addr", "tuple", "newfd", "cmd", "arg",
 	"first", "last", "ruid", "euid", "suid", "egid", "option", "arg2_int", "cur", "newcur", "oldcur", "resource",
 	"pid_fd", "target_fd", "nstype", "reaper_tid", "msgcontrol", "home", "shell", "container_id", "request",
+	"level", "optname", "val", "cpu_usr", "cpu_sys",
 	"json", "data",
 }
 

@@ -42,7 +42,6 @@ func TestNamesOfTheTablesExist(t *testing.T) {
 // known not to.
 func TestEventsThatModifyStateAreHandled(t *testing.T) {
 	without := map[string]string{
-		"getsockopt":  "tells of errors of a connection only",
 		"shutdown":    "the descriptor stays what it is",
 		"cpu_hotplug": "is for the source",
 		"container":   "describes a container; the id comes from the cgroups",

@@ -4,6 +4,7 @@ package state
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/tiercel/tiercel/scap/procfs"
 )
@@ -232,6 +233,7 @@ func (e *Engine) takeProcIDs(t *Thread, p *procfs.Process, pt *procfs.Thread) {
 	t.VMSize, t.VMRSS, t.VMSwap = pt.VMSize, pt.VMRSS, pt.VMSwap
 	t.PfMajor, t.PfMinor = pt.PfMajor, pt.PfMinor
 	t.FDLimit = p.FDLimit
+	t.inUserns = p.NestedUser
 }
 
 // takeProcImage takes what belongs to the program that runs.
@@ -261,7 +263,11 @@ func (e *Engine) joinNUL(texts []string) []byte {
 
 // addProcFD puts a descriptor of /proc into a table.
 func (e *Engine) addProcFD(t *FDTable, p *procfs.FD, netns uint64, s *scanned) {
-	f := e.newFD(p.Num, FDType(p.Type))
+	typ := FDType(p.Type)
+	if typ == FDUnsupported && strings.HasPrefix(p.Name, "socket:") {
+		typ = FDUnknown // as when it is made
+	}
+	f := e.newFD(p.Num, typ)
 	f.FromProc = true
 	f.Name = e.string(p.Name)
 	f.Flags, f.Dev, f.Ino, f.MountID = p.Flags, p.Dev, p.Ino, p.MountID

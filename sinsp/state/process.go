@@ -168,6 +168,7 @@ func (e *Engine) takeClone(ev *Event, t, like *Thread, caller int64) {
 	if like != nil {
 		t.takeImage(like)
 		t.sure, t.healed = like.sure, like.healed
+		t.inUserns = like.inUserns || t.Flags&FlagNewUser != 0
 		t.Root, t.LoginUID, t.TTY = like.Root, like.LoginUID, like.TTY
 		t.SID, t.VPGID, t.PGID = like.SID, like.VPGID, like.PGID
 		t.CapInheritable, t.CapPermitted, t.CapEffective = like.CapInheritable, like.CapPermitted, like.CapEffective
@@ -175,6 +176,7 @@ func (e *Engine) takeClone(ev *Event, t, like *Thread, caller int64) {
 		if t.Flags&FlagThread != 0 {
 			t.PID, t.PTID = like.PID, like.PTID
 			t.LastExecTS = like.LastExecTS
+			t.ownFS = like.ownFS
 		}
 	}
 	if t.Flags&FlagThread != 0 {
@@ -196,15 +198,15 @@ func (e *Engine) insertClone(t, like *Thread) *Thread {
 			t.fds = e.forkTable(like.fds)
 		}
 	}
-	cwd, sure := "", neverSure
-	if like != nil && like.group != nil {
-		cwd, sure = like.group.cwd, like.group.cwdSure
+	var fs fsState
+	if like != nil && like.fs() != nil {
+		fs = *like.fs()
 	}
 	if e.insert(t) == nil {
 		return nil
 	}
-	if t.group != nil && t.group.cwd == "" {
-		t.group.cwd, t.group.cwdSure = cwd, sure
+	if t.group != nil && t.group.fs.cwd == "" {
+		t.group.fs = fs
 	}
 	return t
 }
@@ -331,7 +333,7 @@ func onExec(e *Engine, ev *Event) {
 	}
 	e.takeTexts(ev, t, nil)
 	e.takeNumbers(ev, t)
-	e.setEnv(t, e.envList(ev.bytes(pEnv)))
+	e.setEnv(t, e.execEnv(ev, t))
 	e.takeExecIDs(ev, t)
 	t.LastExecTS = e.now
 	t.ExePath = e.execPath(ev, t)
@@ -341,6 +343,7 @@ func onExec(e *Engine, ev *Event) {
 		t.setCWD(e.text(cwd), e.lost)
 	}
 	t.Flags = t.Flags&(FlagPipeSrc|FlagPipeDst|FlagMainThread|FlagInverted|FlagChildInPidns) | FlagActive | FlagNameChanged
+	t.execFS()
 	e.ownTable(t)
 	e.closeOnExec(t.fds)
 	e.dropPeers(t)
@@ -383,10 +386,39 @@ func (e *Engine) execThread(ev *Event) *Thread {
 	if ev.Thread != nil {
 		n.fds.sure = neverSure
 		if n.group != nil {
-			n.group.cwdSure = neverSure
+			n.group.fs.sure = neverSure
 		}
 	}
 	return ev.Thread
+}
+
+// eventEnv is how many bytes of the environment an event has at most.
+const eventEnv = 4096
+
+// execEnv returns the environment of an exec event. What the event had no room
+// for /proc knows, if large environments are wanted.
+func (e *Engine) execEnv(ev *Event, t *Thread) *stringList {
+	b := ev.bytes(pEnv)
+	src, ok := e.opts.Proc.(EnvSource)
+	if !ok || len(b) < eventEnv-1 || e.opts.MaxEnv <= eventEnv {
+		return e.envList(b)
+	}
+	if !e.allowed(0) {
+		e.counters.LookupsDenied++
+		return e.envList(b)
+	}
+	e.counters.EnvLookups++
+	// Another program may run there by now; then it has another beginning.
+	env, err := src.Environ(t.TID, e.opts.MaxEnv)
+	if full := e.joinNUL(env); err == nil && len(full) > len(b) && bytes.HasPrefix(full, withoutLast(b)) {
+		return e.envList(full)
+	}
+	return e.envList(b)
+}
+
+// withoutLast returns b without its last text, which may be incomplete.
+func withoutLast(b []byte) []byte {
+	return b[:bytes.LastIndexByte(bytes.TrimSuffix(b, []byte{0}), 0)+1]
 }
 
 func (e *Engine) takeExecIDs(ev *Event, t *Thread) {

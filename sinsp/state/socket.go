@@ -2,7 +2,11 @@
 
 package state
 
-import "github.com/tiercel/tiercel/scap"
+import (
+	"encoding/binary"
+
+	"github.com/tiercel/tiercel/scap"
+)
 
 // Socket types and protocols of Linux, as the parameters carry them.
 const (
@@ -22,9 +26,7 @@ const (
 )
 
 // socketType returns the kind of descriptor for an address family. Sockets of
-// other families, such as packet and vsock, are unknown when they are made, as
-// in the reference; the scan of /proc, for which captures have no unknown
-// kind, has them as unsupported.
+// other families, such as packet and vsock, are unknown.
 func socketType(family uint64) FDType {
 	switch family {
 	case uint64(scap.FamilyUnix):
@@ -212,6 +214,21 @@ func onConnect(e *Engine, ev *Event) {
 		e.connected(f)
 	case hasEnter && enter.Family == scap.FamilyUnix:
 		f.Name = e.text(enter.Path)
+	}
+}
+
+// onGetsockopt takes the outcome of a connection that was being made, for which
+// programs ask with SO_ERROR.
+func onGetsockopt(e *Engine, ev *Event) {
+	level, _ := ev.uint(pLevel)
+	opt, _ := ev.uint(pOptname)
+	val := ev.bytes(pVal)
+	if level != scap.SockoptLevelsSolSocket || opt != scap.SockoptOptionsSoError || len(val) < 9 || ev.FD == nil || !ev.FD.Pending {
+		return
+	}
+	if f := e.ownEventFD(ev); f != nil { // behind a byte that tells the type
+		errno := int64(binary.LittleEndian.Uint64(val[1:]))
+		f.Pending, f.Connected, f.Failed = false, errno == 0, errno != 0
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/procfs"
 	"github.com/tiercel/tiercel/scap/scaptest"
 )
 
@@ -263,4 +264,46 @@ func TestLocalAddresses(t *testing.T) {
 	h.tick()
 	local("10.0.0.9")
 	equal(t, "readings when they are old", reads, 2)
+}
+
+func TestOutcomeOfAConnectionThatIsAskedFor(t *testing.T) {
+	tests := []struct {
+		name                       string
+		level, option              int
+		errno                      byte
+		connected, pending, failed bool
+	}{
+		{"it succeeded", 1, scap.SockoptOptionsSoError, 0, true, false, false},
+		{"it failed", 1, scap.SockoptOptionsSoError, 111, false, false, true},
+		{"another option", 1, scap.SockoptOptionsSoError + 1, 0, false, true, false},
+		{"another level", 6, scap.SockoptOptionsSoError, 0, false, true, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHost(t)
+			h.play(scap.EvSocketX, 100, p{"fd": 4, "domain": 2, "type": 1, "proto": 0, "flags": 0})
+			h.play(scap.EvConnectX, 100, p{"res": -errInProgress, "fd": 4, "tuple": scaptest.Tuple("10.0.0.1:4000", "10.0.0.2:80")})
+			val := []byte{1, tt.errno, 0, 0, 0, 0, 0, 0, 0}
+			f := h.play(scap.EvGetsockoptX, 100, p{"res": 0, "fd": 4, "level": tt.level, "optname": tt.option, "val": val, "optlen": 4}).FD
+			equal(t, "connected", f.Connected, tt.connected)
+			equal(t, "pending", f.Pending, tt.pending)
+			equal(t, "failed", f.Failed, tt.failed)
+		})
+	}
+}
+
+func TestSocketsOfOtherFamiliesAreUnknownHoweverTheyWereFound(t *testing.T) {
+	h := newHostWith(t, Options{Proc: &fakeProc{procs: []*procfs.Process{proc(1, 0, "/sbin/init")}, fds: map[int64]procfs.FD{
+		5: {Num: 5, Type: procfs.FDUnsupported, Name: "socket:[77]"},
+		6: {Num: 6, Type: procfs.FDUnsupported, Name: "anon_inode:[fanotify]"},
+	}}})
+	h.play(scap.EvSocketX, 100, p{"fd": 4, "domain": 17, "type": 3, "proto": 0, "flags": 0})
+	equal(t, "made", h.fd(100, 4, "").Type, FDUnknown)
+	h.e.receiveFD(h.thread(100), 5)
+	equal(t, "found", h.fd(100, 5, "socket:[77]").Type, FDUnknown)
+	h.e.receiveFD(h.thread(100), 6)
+	equal(t, "no socket", h.fd(100, 6, "anon_inode:[fanotify]").Type, FDUnsupported)
+	for _, f := range h.e.Tables().Threads[1].FDs {
+		equal(t, "in a capture", f.Type, procfs.FDUnsupported)
+	}
 }

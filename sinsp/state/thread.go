@@ -77,6 +77,10 @@ type Thread struct {
 	box       *container.Container // nil on the host
 	group     *Group
 	args, env *stringList
+	ownFS     *fsState  // nil: that of its group
+	inUserns  bool      // in a user namespace below the host's
+	procTicks [2]uint64 // CPU time at the last procinfo event, 1/100 s
+	procinfo  bool
 	fds       *FDTable
 	parent    *Thread // nil without one
 	child     *Thread // first of its children
@@ -104,10 +108,9 @@ type Group struct {
 	Alive  int     // threads that have not exited
 	Reaper bool    // takes orphans (init of a pid namespace, or by prctl)
 
-	cwd     string // with a trailing slash; empty when it is not known
-	first   *Thread
-	count   int
-	cwdSure lossCount
+	fs    fsState
+	first *Thread
+	count int
 }
 
 // IsMain reports whether t is the main thread of its process.
@@ -148,15 +151,6 @@ func (t *Thread) Parent() *Thread {
 		return nil
 	}
 	return m.parent.Main()
-}
-
-// CWD returns the current directory of t's process, with a trailing slash;
-// "./" when it is not known.
-func (t *Thread) CWD() string {
-	if t.group != nil && t.group.cwd != "" {
-		return t.group.cwd
-	}
-	return "./"
 }
 
 // FDs returns the descriptors that t sees. It is never nil; a table without
