@@ -185,7 +185,7 @@ func (c *compiler) rule(d *ruleDef, rs *Ruleset) (*Rule, *fault) {
 		Name: d.name, Desc: d.desc, Condition: d.cond, Output: d.output,
 		Priority: d.priority, Source: d.source, Tags: d.tags, Enabled: d.enabled,
 		Capture: d.capture, CaptureDuration: time.Duration(d.captureMS) * time.Millisecond,
-		exceptions: d.exceptions, enabledInFile: d.enabled,
+		exceptions: d.exceptions, enabledInFile: d.enabled, at: d.at,
 	}
 	if p := c.opts.MinPriority; p != nil && d.priority > *p {
 		r.belowPriority, r.Enabled = true, false

@@ -31,12 +31,36 @@ type Rule struct {
 	Syscalls        scap.SyscallSet // that can make the condition true
 	Types           evtset.Types    // of events that can make it true
 
+	at            *place
 	types         evtset.Types // for which it is asked
 	lists, macros []string     // named directly
 	exceptions    []exception
 	outputFields  []string
 	enabledInFile bool
 	belowPriority bool // less severe than wanted: never enabled
+}
+
+// Where returns the place of the rule's last full definition as editors count
+// it, line and column from 1.
+func (r *Rule) Where() (file string, line, col int) {
+	if r.at == nil {
+		return "", 0, 0
+	}
+	file, line, col, _ = r.at.context().Where()
+	return file, line, col
+}
+
+// OutputFields returns the fields that the output names, as written.
+func (r *Rule) OutputFields() []string { return r.outputFields }
+
+// Exceptions calls yield with the name of each exception and how many values
+// it has.
+func (r *Rule) Exceptions(yield func(name string, values int) bool) {
+	for i := range r.exceptions {
+		if !yield(r.exceptions[i].name, len(r.exceptions[i].values)) {
+			return
+		}
+	}
 }
 
 // Ruleset is a complete set of rules. Only its rules' Enabled may change after

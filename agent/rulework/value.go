@@ -63,6 +63,10 @@ func scalar(p *scap.ParamInfo, text string) (any, error) {
 		return connection(text)
 	case scap.PTErrno:
 		return errno(text)
+	case scap.PTSigtype:
+		if s := unix.SignalNum(text); s != 0 {
+			return int64(s), nil
+		}
 	case scap.PTBool:
 		return strconv.ParseBool(text)
 	case scap.PTDyn:
