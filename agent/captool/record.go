@@ -241,7 +241,7 @@ func (r *recording) tick(now time.Time) {
 		return
 	}
 	if n := r.stats.Drops(); n > r.lost && r.engine != nil {
-		r.engine.Lost()
+		r.engine.Lost(n - r.lost)
 		r.lost = n
 	}
 	r.progress.show(now.Sub(r.start), r.out.Stats(), r.stats.Drops())

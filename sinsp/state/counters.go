@@ -74,6 +74,3 @@ func (e *Engine) Counters() Counters {
 	c.InternTurns = e.texts.turns + e.args.turns + e.envs.turns + e.cgroupSets.turns
 	return c
 }
-
-// Stats is the former name of Counters.
-type Stats = Counters

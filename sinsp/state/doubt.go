@@ -26,11 +26,7 @@ const (
 // when their number is not known. Which threads they were of is not known
 // either: everything is in doubt until an event or /proc tells it anew. It is
 // for the moment when a counter of drops grows, not for every event.
-func (e *Engine) Lost(events ...uint64) {
-	n := uint64(1)
-	if len(events) > 0 {
-		n = events[0]
-	}
+func (e *Engine) Lost(n uint64) {
 	if n == 0 {
 		return
 	}
