@@ -21,8 +21,10 @@ type Work struct {
 
 	Strict bool // of check: warnings count as errors
 	// Of test.
-	Run     string // part of the names of the tests to run
-	Verbose bool   // say of passed tests what they saw
+	Run string // part of the names of the tests to run
+	// Verbose: test prints the alerts of passed tests, explain and diff all
+	// reasons.
+	Verbose bool
 	// Of profile.
 	Capture  string        // read events from this file, "": live
 	Duration time.Duration // of a live profile
@@ -106,6 +108,7 @@ func syscallsCommand(o *Options) *cobra.Command {
 			"rules, of state or of the user; with NAMEs only of these. Nothing is opened.\n"+
 			"Exit status: 0, or 1 when configuration or rules do not load.")
 	fs := workFlags(o, explain)
+	fs.BoolVarP(&w.Verbose, "verbose", "v", false, "print all reasons")
 	fs.BoolVar(&w.OnlyOn, "on", false, "leave out the calls that are off")
 	fs.StringArrayVar(&w.RuleNames, "rule", nil, "only what rules need whose name contains `text`; repeatable")
 	fs.BoolVarP(&o.set.all, "all-syscalls", "A", false, "with high-volume system calls (base_syscalls.all)")
@@ -116,6 +119,7 @@ func syscallsCommand(o *Options) *cobra.Command {
 			"files are configurations, or rules files for one configuration.\n"+
 			"Exit status: 0, or 1 when something does not load; with --exit-code also when there is a difference.")
 	fs = workFlags(o, diff)
+	fs.BoolVarP(&w.Verbose, "verbose", "v", false, "print all reasons")
 	fs.BoolVar(&w.ExitCode, "exit-code", false, "exit with 1 when there is a difference")
 	fs.BoolVarP(&o.set.all, "all-syscalls", "A", false, "with high-volume system calls (base_syscalls.all)")
 	configFlags(o, fs, true)

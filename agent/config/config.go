@@ -231,6 +231,7 @@ type State struct {
 	MaxFDs           uint32 // of one process
 	MaxFDsTotal      uint32
 	MaxTextMB        uint32
+	MaxEnv           uint32 // bytes of an environment; 0: as events have it
 	LookupsPerSecond uint32 // questions to /proc after the first scan
 }
 

@@ -11,6 +11,9 @@ type Key struct {
 	Max     float64
 	Wide    float64 // largest number that counts as one, when not 0
 	Ours    bool    // not a key of Falco's
+	// NoEffect is why nothing changes when the key asks for something: it is
+	// accepted with a warning that says so.
+	NoEffect string
 	// dst returns where a plain value goes.
 	dst func(*Config) any
 	// decode and shape serve the structured keys instead of dst.
@@ -90,7 +93,7 @@ var Keys = []Key{
 		dst: func(c *Config) any { return &c.LoadPlugins }},
 	{Path: "plugins", Doc: "plugins that may be loaded", decode: decodePlugins, shape: listOf(object(
 		req("name", str), req("library_path", str), opt("init_config", oneOf(openMap, str, null)), opt("open_params", str)))},
-	{Path: "plugins_hostinfo", Default: "true", Doc: "give plugins the host's information",
+	{Path: "plugins_hostinfo", Default: "true", Doc: "give plugins the host's information", NoEffect: "plugins cannot be loaded yet",
 		dst: func(c *Config) any { return &c.HostInfo }},
 
 	{Path: "priority", Default: "debug", Doc: "rules less severe than this are not enabled",
@@ -186,7 +189,7 @@ var Keys = []Key{
 
 	{Path: "webserver.enabled", Default: "false", Doc: "serve health, versions and metrics",
 		dst: func(c *Config) any { return &c.Webserver.Enabled }},
-	{Path: "webserver.threadiness", Default: "0", Doc: "accepted for compatibility",
+	{Path: "webserver.threadiness", Default: "0", Doc: "accepted for compatibility", NoEffect: "each request has a goroutine of its own",
 		dst: func(c *Config) any { return &c.Webserver.Threads }},
 	{Path: "webserver.listen_port", Default: "8765", Doc: "port", dst: func(c *Config) any { return &c.Webserver.Port }},
 	{Path: "webserver.listen_address", Default: "127.0.0.1", Doc: "IPv4 or IPv6 address (Falco's default is 0.0.0.0)",
@@ -244,11 +247,11 @@ var Keys = []Key{
 		dst: func(c *Config) any { return &c.Metrics.KernelCPU }},
 	{Path: "metrics.libbpf_stats_enabled", Default: "true", Doc: "run counts of BPF programs",
 		dst: func(c *Config) any { return &c.Metrics.BPFStats }},
-	{Path: "metrics.plugins_metrics_enabled", Default: "true", Doc: "metrics of plugins",
+	{Path: "metrics.plugins_metrics_enabled", Default: "true", Doc: "metrics of plugins", NoEffect: "plugins cannot be loaded yet",
 		dst: func(c *Config) any { return &c.Metrics.Plugins }},
-	{Path: "metrics.kernel_iter_event_counters_enabled", Default: "true", Doc: "counters of BPF iterators",
+	{Path: "metrics.kernel_iter_event_counters_enabled", Default: "true", Doc: "counters of BPF iterators", NoEffect: "iterators make no events here",
 		dst: func(c *Config) any { return &c.Metrics.KernelIter }},
-	{Path: "metrics.jemalloc_stats_enabled", Default: "true", Doc: "accepted for compatibility",
+	{Path: "metrics.jemalloc_stats_enabled", Default: "true", Doc: "accepted for compatibility", NoEffect: "there is no jemalloc here",
 		dst: func(c *Config) any { return &c.Metrics.Jemalloc }},
 	{Path: "metrics.convert_memory_to_mb", Default: "true", Doc: "memory in MB",
 		dst: func(c *Config) any { return &c.Metrics.MemoryMB }},
@@ -271,6 +274,8 @@ var Keys = []Key{
 		dst: func(c *Config) any { return &c.State.MaxFDsTotal }},
 	{Path: "state.max_text_mb", Default: "256", Min: 1, Max: 65536, Ours: true, Doc: "MiB of names and command lines that the state holds",
 		dst: func(c *Config) any { return &c.State.MaxTextMB }},
+	{Path: "state.max_environment_bytes", Default: "0", Min: 0, Max: 1048576, Ours: true, Doc: "bytes of a process' environment that the state holds; more than events carry is read from /proc; 0: what events carry",
+		dst: func(c *Config) any { return &c.State.MaxEnv }},
 	{Path: "state.lookups_per_second", Default: "50", Min: 1, Max: 100000, Ours: true, Doc: "questions to /proc about single processes after the first scan",
 		dst: func(c *Config) any { return &c.State.LookupsPerSecond }},
 

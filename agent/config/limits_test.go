@@ -82,3 +82,12 @@ configuration key "outputs" is not implemented: removed from Falco in 0.37; use 
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
+
+func TestKeysWithoutEffectAreToldWhenTheyAskForSomething(t *testing.T) {
+	c := must(t, main("webserver: {threadiness: 4}\nplugins_hostinfo: false\nmetrics: {jemalloc_stats_enabled: true, plugins_metrics_enabled: false}\n"))
+	want := `configuration key "webserver.threadiness" (main.yaml:1:26) is not implemented: each request has a goroutine of its own
+configuration key "metrics.jemalloc_stats_enabled" (main.yaml:3:35) is not implemented: there is no jemalloc here`
+	if got := strings.Join(c.Warnings, "\n"); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}

@@ -102,7 +102,33 @@ func Load(s Source) (*Config, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	c.warnNoEffect()
 	return c, nil
+}
+
+// warnNoEffect tells of keys that ask for something that is not done.
+func (c *Config) warnNoEffect() {
+	for i := range Keys {
+		k := &Keys[i]
+		if k.NoEffect == "" || !k.asks(c) {
+			continue
+		}
+		c.Warnings = append(c.Warnings, removedText(k.Path, c.at(k.Path), k.NoEffect))
+	}
+}
+
+// asks reports whether a key is written with a value that wants something.
+func (k *Key) asks(c *Config) bool {
+	if !c.Has(k.Path) {
+		return false
+	}
+	switch v := k.dst(c).(type) {
+	case *bool:
+		return *v
+	case *uint32:
+		return *v != 0
+	}
+	return true
 }
 
 func (c *Config) readMain(s *Source) error {
