@@ -90,6 +90,7 @@ func (r *run) describeRun(began, reloaded time.Time) *metrics.Info {
 	}
 	if r.sel != nil {
 		i.Selected, i.SelectedEnter = r.sel.Selection.Exit.Len(), r.sel.Selection.Enter.Len()
+		i.NeverFire, i.PartBlind = r.sel.NeverFire, r.sel.PartBlind
 	}
 	return i
 }

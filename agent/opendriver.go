@@ -17,6 +17,7 @@ import (
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/scap/procfs"
 	"github.com/tiercel/tiercel/sinsp"
+	"github.com/tiercel/tiercel/sinsp/container/runtimes"
 	"github.com/tiercel/tiercel/sinsp/state"
 )
 
@@ -44,6 +45,7 @@ type opening struct {
 	err       error
 	degraded  scap.Applied
 	engine    *state.Engine
+	runtimes  *runtimes.Runtimes // nil: nobody is asked for containers
 	primeErr  error
 	startOnce sync.Once
 	startErr  error
@@ -77,7 +79,10 @@ func (r *run) openEarly() (bool, error) {
 		}
 	}
 	go o.open(r.Open, r.cfg.Engine.Kind, r.driverOptions())
-	go o.prime(r.stateOptions())
+	model := r.stateOptions()
+	model.Containers, o.runtimes = r.openContainers()
+	o.runtimes.Start() // before the scan of /proc, which finds containers
+	go o.prime(model)
 	return false, nil
 }
 
@@ -159,6 +164,9 @@ func (o *opening) prime(opts state.Options) {
 func (o *opening) close() error {
 	<-o.opened
 	<-o.primed
+	if o.runtimes != nil {
+		o.runtimes.Close()
+	}
 	if o.src == nil {
 		return nil
 	}

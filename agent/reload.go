@@ -115,7 +115,7 @@ func (l *reloader) replace(next *run, began time.Time) error {
 		if err != nil {
 			return fmt.Errorf("select system calls: %w", err)
 		}
-		r.logDegraded(applied)
+		next.logDegraded(applied)
 	}
 	r.log.Info("SIGHUP received, restarting...")
 	built := time.Since(began)
@@ -140,7 +140,7 @@ func (l *reloader) replace(next *run, began time.Time) error {
 		r.closing.Go(func() { former.Close(nil, outputTimeout(old.cfg)) })
 	}
 	l.reloads.Add(1)
-	r.apply(old.cfg)
+	l.apply(old.cfg)
 	r.log.Info(fmt.Sprintf("Reloaded: %s; read and compiled in %d ms, in force after %d ms", r.plan, built.Milliseconds(), took.Milliseconds()))
 	if keys := needRestart(r.changed); len(keys) > 0 {
 		r.log.Warn("Changed, but not before a restart: " + strings.Join(keys, ", "))
@@ -200,8 +200,14 @@ func oneLine(text string) string {
 }
 
 // apply puts in force what of the configuration is neither rules nor outputs.
-func (r *run) apply(old *config.Config) {
+func (l *reloader) apply(old *config.Config) {
+	r := l.run
 	r.setLog()
+	if drv := l.loop.drv; drv != nil {
+		if err := r.sample(drv, max(old.Engine.SamplingRatio, 1)); err != nil {
+			r.log.Error("Reload: " + err.Error())
+		}
+	}
 	if r.cfg.MemoryLimitBytes != old.MemoryLimitBytes {
 		limitMemory(r.cfg.MemoryLimitBytes)
 	}

@@ -4,6 +4,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tiercel/tiercel/agent/selection"
@@ -96,12 +97,40 @@ func (r *run) applySelection() (done bool, err error) {
 	if r.opening.err != nil || r.opening.drv == nil {
 		return r.opening.err != nil, r.opening.err
 	}
-	applied, err := r.opening.drv.SetInterestingSyscalls(r.sel.Selection)
+	drv := r.opening.drv
+	applied, err := drv.SetInterestingSyscalls(r.sel.Selection)
 	if err != nil {
 		return true, fmt.Errorf("select system calls: %w", err)
 	}
 	r.logDegraded(applied)
+	if err := r.sample(drv, 1); err != nil {
+		return true, err
+	}
 	return false, r.opening.start()
+}
+
+// sampler is a driver that can leave out calls that carry no state.
+type sampler interface{ SetSampling(ratio int) error }
+
+// sample puts engine.modern_ebpf.sampling_ratio in force; now is the ratio that
+// is.
+func (r *run) sample(drv scap.Driver, now uint32) error {
+	ratio := max(r.cfg.Engine.SamplingRatio, 1)
+	if ratio == now {
+		return nil
+	}
+	s, ok := drv.(sampler)
+	if !ok {
+		r.log.Warn("engine.modern_ebpf.sampling_ratio has no effect: the driver " + drv.Name() + " cannot sample")
+		return nil
+	}
+	if err := s.SetSampling(int(ratio)); err != nil {
+		return fmt.Errorf("engine.modern_ebpf.sampling_ratio: %w", err)
+	}
+	if ratio > 1 {
+		r.log.Info(fmt.Sprintf("Sampling: of calls that carry no state, those of the first 1/%d of each second are collected", ratio))
+	}
+	return nil
 }
 
 // logDegraded names what the driver does not report in full, with what it
@@ -115,4 +144,33 @@ func (r *run) logDegraded(a scap.Applied) {
 		parts = append(parts, d.String())
 	}
 	r.log.Warn("The driver does not report everything in full: " + strings.Join(parts, "; "))
+	r.logBlind(a)
+}
+
+// logBlind names the rules that can never fire because the driver does not
+// report any of their calls.
+func (r *run) logBlind(a scap.Applied) {
+	if r.sel == nil {
+		return // the first calls, before the rules are known
+	}
+	var silent scap.SyscallSet
+	for _, d := range a.Degraded {
+		if d.Lack == scap.LackEvent {
+			silent.Add(d.Syscall)
+		}
+	}
+	if silent.IsEmpty() {
+		return
+	}
+	never, _ := r.sel.Blind(r.sel.Selection.Exit.Minus(silent))
+	var more []string
+	for _, b := range never {
+		if !slices.Contains(r.sel.NeverFire, b.Rule) {
+			more = append(more, b.Rule)
+		}
+	}
+	if len(more) > 0 {
+		r.log.Warn("Rules that can never fire, since the driver does not report their calls: " + strings.Join(more, ", "))
+		r.sel.NeverFire = append(r.sel.NeverFire, more...)
+	}
 }
