@@ -8,11 +8,18 @@ import "fmt"
 // which the text could be read, so that a caret under it points at the first
 // character that cannot be.
 type Error struct {
-	Pos Pos
-	Msg string // without the position
+	Pos  Pos
+	Msg  string // without the position, in the words that tools know
+	Hint string // what was probably meant, or ""
+
+	wanted expectation
 }
 
-// Error implements error: line:column: message.
+// Error implements error: line:column: message (hint).
 func (e *Error) Error() string {
-	return fmt.Sprintf("%d:%d: %s", e.Pos.Line, e.Pos.Col, e.Msg)
+	s := fmt.Sprintf("%d:%d: %s", e.Pos.Line, e.Pos.Col, e.Msg)
+	if e.Hint != "" {
+		s += " (" + e.Hint + ")"
+	}
+	return s
 }

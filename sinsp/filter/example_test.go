@@ -15,7 +15,7 @@ func ExampleParse() {
 	fmt.Println(err)
 	// Output:
 	// (evt.type in (open, openat) and not proc.name = "my shell") <nil>
-	// 1:20: expected blank or '(' after 'and'
+	// 1:20: expected blank or '(' after 'and' (there is nothing behind it)
 }
 
 // Macros are identifiers in the tree until somebody replaces them.

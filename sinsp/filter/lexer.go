@@ -106,7 +106,7 @@ func (l *lexer) quoted() (value string, ok bool, err error) {
 	l.advance(n)
 	value, msg := unescape(raw)
 	if msg != "" {
-		return "", true, &Error{Pos: l.pos, Msg: msg}
+		return "", true, &Error{Pos: l.pos, Msg: msg, wanted: wantEscape}
 	}
 	l.last = value
 	return value, true, nil

@@ -20,11 +20,11 @@ func (p *parser) fieldSide() (Node, error) {
 		return nil, err
 	}
 	if f == nil {
-		return nil, p.fail("expected a field within 'val'")
+		return nil, p.fail(wantField, "expected a field within 'val'")
 	}
 	p.blank()
 	if !p.literal(")") {
-		return nil, p.fail("expected a ')' token")
+		return nil, p.fail(wantClose, "expected a ')' token")
 	}
 	arg, hasArg, err := p.argument()
 	if err != nil {
@@ -77,10 +77,10 @@ func (p *parser) argument() (arg string, ok bool, err error) {
 		arg, ok = p.token(lenArgText)
 	}
 	if !ok {
-		return "", false, p.fail("expected a valid field argument: a quoted string or a bare string")
+		return "", false, p.fail(wantArgument, "expected a valid field argument: a quoted string or a bare string")
 	}
 	if !p.literal("]") {
-		return "", false, p.fail("expected a ']' token")
+		return "", false, p.fail(wantArgument, "expected a ']' token")
 	}
 	return arg, true, nil
 }
@@ -146,7 +146,7 @@ func (p *parser) operand(list bool, of string) (Node, error) {
 	}
 	n, err := p.fieldOrTransform()
 	if n == nil && err == nil {
-		err = p.fail("expected a field, a transformer or a value within '%s'", of)
+		err = p.fail(wantOperand, "expected a field, a transformer or a value within '%s'", of)
 	}
 	return n, err
 }

@@ -45,11 +45,11 @@ func MaxDepth(n int) Option { return func(p *parser) { p.maxDepth = n } }
 func Parse(text string, opts ...Option) (Node, error) {
 	p := newParser(text, opts)
 	n, err := p.or()
-	if err != nil {
-		return nil, err
+	if err == nil && !p.atEnd() {
+		err = p.fail(wantJoin, "unexpected token after '%s', expecting 'or', 'and'", p.last)
 	}
-	if !p.atEnd() {
-		return nil, p.fail("unexpected token after '%s', expecting 'or', 'and'", p.last)
+	if err != nil {
+		return nil, withHint(text, err)
 	}
 	return n, nil
 }
@@ -78,7 +78,7 @@ func ParseField(text string) (n Node, length int, err error) {
 		return &Field{At: Pos{Line: 1, Col: 1}, Name: text[:l]}, l, nil
 	}
 	if err == nil {
-		err = p.fail("expected a field or a transformer")
+		err = p.fail(wantField, "expected a field or a transformer")
 	}
 	return nil, 0, err
 }
@@ -97,15 +97,15 @@ func newParser(text string, opts []Option) *parser {
 	return p
 }
 
-func (p *parser) fail(format string, args ...any) error {
-	return &Error{Pos: p.pos, Msg: fmt.Sprintf(format, args...)}
+func (p *parser) fail(wanted expectation, format string, args ...any) error {
+	return &Error{Pos: p.pos, Msg: fmt.Sprintf(format, args...), wanted: wanted}
 }
 
 // enter and leave frame each production.
 func (p *parser) enter() error {
 	p.depth++
 	if p.depth >= p.maxDepth {
-		return p.fail("exceeded max depth limit of %d", p.maxDepth)
+		return p.fail(wantLess, "exceeded max depth limit of %d", p.maxDepth)
 	}
 	return nil
 }
@@ -156,7 +156,7 @@ func (p *parser) chain(keyword string, operand func() (Node, error)) (at Pos, li
 		case p.literal("("):
 			n, err = p.group()
 		default:
-			err = p.fail("expected blank or '(' after '%s'", keyword)
+			err = p.fail(wantBlank, "expected blank or '(' after '%s'", keyword)
 		}
 	}
 	return at, nil, err
@@ -208,7 +208,7 @@ func (p *parser) check() (Node, error) {
 	if name, ok := p.token(lenIdentifier); ok {
 		return &Identifier{At: at, Name: name}, nil
 	}
-	return nil, p.fail("expected a '(' token, a field check, or an identifier")
+	return nil, p.fail(wantCheck, "expected a '(' token, a field check, or an identifier")
 }
 
 // group reads on behind an opening bracket.
@@ -224,7 +224,7 @@ func (p *parser) group() (Node, error) {
 	}
 	p.blank()
 	if !p.literal(")") {
-		return nil, p.fail("expected a ')' token")
+		return nil, p.fail(wantClose, "expected a ')' token")
 	}
 	return n, nil
 }
@@ -255,7 +255,7 @@ func (p *parser) condition(at Pos, left Node) (Node, error) {
 		b.Op = op
 		b.Right, err = p.listSide(true)
 	} else {
-		err = p.fail("expected a valid check operator: one of %s", operatorText)
+		err = p.fail(wantOperator, "expected a valid check operator: one of %s", operatorText)
 	}
 	if err != nil {
 		return nil, err
@@ -319,7 +319,7 @@ func (p *parser) numberSide() (Node, error) {
 	if num, ok := p.number(); ok {
 		return &Value{At: at, Text: num}, nil
 	}
-	return nil, p.fail("expected a number value, a field with 'val(...)' or a transformer")
+	return nil, p.fail(wantNumber, "expected a number value, a field with 'val(...)' or a transformer")
 }
 
 func (p *parser) number() (string, bool) {
@@ -341,7 +341,7 @@ func (p *parser) stringSide() (Node, error) {
 	}
 	v, err := p.str()
 	if v == nil && err == nil {
-		err = p.fail("expected a string value, a field with 'val(...)' or a transformer")
+		err = p.fail(wantString, "expected a string value, a field with 'val(...)' or a transformer")
 	}
 	if err != nil {
 		return nil, err
@@ -385,7 +385,7 @@ func (p *parser) listSide(fields bool) (Node, error) {
 	if name, ok := p.token(lenIdentifier); ok {
 		return &List{At: at, Elems: []Node{&Value{At: at, Text: name}}, Placeholder: true}, nil
 	}
-	return nil, p.fail("expected a list of values or the name of a list")
+	return nil, p.fail(wantList, "expected a list of values or the name of a list")
 }
 
 // list reads on behind the opening bracket of a list of values. A list whose
@@ -407,7 +407,7 @@ func (p *parser) list(at Pos) (Node, error) {
 		case err != nil:
 			behindBad = p.pos.Offset
 		case v == nil:
-			err = p.fail("expected a string value")
+			err = p.fail(wantElement, "expected a string value")
 		}
 		return v, err
 	})
@@ -444,7 +444,7 @@ func (p *parser) elements(element func() (Node, error)) ([]Node, error) {
 		p.blank()
 	}
 	if !p.literal(")") {
-		return elems, p.fail("expected a ')' token")
+		return elems, p.fail(wantClose, "expected a ')' token")
 	}
 	return elems, nil
 }

@@ -25,6 +25,7 @@ import (
 //	reference TEXT   the reference prints it so (when that is another text)
 //	tree TREE        how it is put together
 //	error L:C MSG    it does not parse
+//	hint TEXT        what the error says besides, for its author
 type step struct {
 	line int
 	cond string
@@ -79,12 +80,16 @@ func (s step) run(t *testing.T) {
 		t.Fatal("nothing is expected")
 	}
 	for _, w := range s.want {
-		if w[0] == "error" {
+		if w[0] == "error" || w[0] == "hint" {
 			var e *filter.Error
 			if !errors.As(err, &e) {
 				t.Fatalf("%q: error %v, want %s", s.cond, err, w[1])
 			}
-			if got := e.Error(); got != w[1] {
+			got := fmt.Sprintf("%d:%d: %s", e.Pos.Line, e.Pos.Col, e.Msg)
+			if w[0] == "hint" {
+				got = e.Hint
+			}
+			if got != w[1] {
 				t.Errorf("%q:\n got %s\nwant %s", s.cond, got, w[1])
 			}
 			continue
