@@ -15,6 +15,7 @@ type Entry struct {
 	Severity uint8  // as syslog counts: 0 emergency ... 7 debug
 	Rule     string
 	Source   string
+	Tags     []string
 	Text     []byte // without a line end
 
 	refs atomic.Int32
@@ -30,7 +31,7 @@ func (e *Entry) release() {
 		return
 	}
 	if cap(e.Text) <= maxPooled {
-		e.Rule, e.Source = "", ""
+		e.Rule, e.Source, e.Tags = "", "", nil
 		e.pool.Put(e)
 	}
 }

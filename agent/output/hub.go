@@ -125,7 +125,11 @@ func (h *Hub) OfferWithin(a *Alert, timeout time.Duration) bool {
 // hasRoom reports whether every output that works has room for an alert.
 func (h *Hub) hasRoom(n int) bool {
 	for _, w := range h.workers {
-		if !w.gone.Load() && !w.down.Load() && !w.q.hasRoom(2*n+1<<10) {
+		// What is down makes no room; a spool does all the same.
+		if w.gone.Load() || w.down.Load() && w.spool == nil {
+			continue
+		}
+		if !w.q.hasRoom(2*n + 1<<10) {
 			return false
 		}
 	}
@@ -152,7 +156,7 @@ func (h *Hub) offer(a *Alert) bool {
 // publish formats the alert and gives it to the outputs.
 func (h *Hub) publish(a *Alert) bool {
 	e := h.pool.Get().(*Entry)
-	e.TimeNS, e.Severity, e.Rule, e.Source = a.TimeNS, severity(a.Priority), a.Rule, a.Source
+	e.TimeNS, e.Severity, e.Rule, e.Source, e.Tags = a.TimeNS, severity(a.Priority), a.Rule, a.Source, a.Tags
 	e.Text = h.form.Append(e.Text[:0], a)
 	e.refs.Store(1 + int32(len(h.workers)))
 	all := true

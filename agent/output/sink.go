@@ -30,6 +30,9 @@ type Failure struct {
 	Err error
 	// Lost: the entry cannot be delivered, however often it is tried.
 	Lost bool
+	// Refused: the sink's other end said no to this entry. Any other error may
+	// be about the way there, and with a spool such entries are never given up.
+	Refused bool
 	// Bare: the log line is the error's text as it is, without the sink's name.
 	Bare bool
 }

@@ -137,3 +137,11 @@ func (f *spoolFeed) ended() bool {
 	n, _, _ := f.spool.Len()
 	return n == 0 || !f.opened.Load()
 }
+
+// close waits until everything is stored, and closes the spool.
+func (f *spoolFeed) close() {
+	<-f.pumped
+	if err := f.spool.Close(); err != nil {
+		f.w.report.failed(fmt.Errorf("spool: %w", err))
+	}
+}

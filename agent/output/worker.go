@@ -103,7 +103,7 @@ func (w *worker) kick() {
 func (w *worker) run() {
 	defer close(w.done)
 	defer w.idle.Stop()
-	for {
+	for !w.stopped {
 		w.reopenIfAsked()
 		w.batch = w.feed.take(w.batch[:0])
 		if len(w.batch) > 0 {
@@ -111,7 +111,7 @@ func (w *worker) run() {
 			w.deliver(w.batch)
 			continue
 		}
-		if w.closing.Load() && (w.feed.ended() || w.stopped) || w.ctx.Err() != nil {
+		if w.closing.Load() && w.feed.ended() || w.ctx.Err() != nil {
 			break
 		}
 		if w.feed.arm() {
@@ -130,6 +130,9 @@ func (w *worker) run() {
 	}
 	if err := w.sink.Close(); err != nil {
 		w.report.failed(err)
+	}
+	if f, ok := w.feed.(*spoolFeed); ok {
+		f.close()
 	}
 }
 
@@ -213,7 +216,10 @@ func (w *worker) afterFailure(batch []*Entry, err error) []*Entry {
 		w.tries = 0
 		return batch[1:]
 	}
-	if w.tries++; w.tries > w.retries {
+	if w.spool == nil || f != nil && f.Refused {
+		w.tries++
+	}
+	if w.tries > w.retries {
 		w.lose(batch[:1])
 		w.tries = 0
 		batch = batch[1:]

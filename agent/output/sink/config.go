@@ -4,7 +4,8 @@ package sink
 
 import (
 	"io"
-	"io/fs"
+	"os"
+	"path/filepath"
 	"reflect"
 	"time"
 
@@ -12,7 +13,11 @@ import (
 
 	"github.com/tiercel/tiercel/agent/config"
 	"github.com/tiercel/tiercel/agent/output"
+	"github.com/tiercel/tiercel/agent/output/spool"
 )
+
+// SyslogSocket is where the syslog daemon listens.
+const SyslogSocket = "/dev/log"
 
 // FromConfig returns the sinks that a configuration asks for, in the order of
 // the documentation. One that cannot be is told of in the log and left out.
@@ -30,11 +35,78 @@ func FromConfig(c *config.Config, stdout io.Writer, log *zap.Logger) []output.Si
 		}
 		sinks = append(sinks, s)
 	}
-	add(c.File.Enabled, func() (output.Sink, error) {
-		return NewFile(c.File.Filename, c.File.KeepAlive, fs.FileMode(0), timeout), nil
-	})
+	add(c.File.Enabled, func() (output.Sink, error) { return fileOf(c, timeout) })
 	add(c.Stdout, func() (output.Sink, error) { return NewStdout(stdout), nil })
+	add(c.Syslog, func() (output.Sink, error) { return NewSyslog(SyslogSocket, timeout), nil })
+	add(c.Program.Enabled, func() (output.Sink, error) {
+		inherited, _ := stdout.(*os.File)
+		return NewProgram(c.Program.Program, c.Program.KeepAlive, inherited), nil
+	})
+	add(c.HTTP.Enabled, func() (output.Sink, error) {
+		s, err := NewHTTP(httpOptions(c, stdout, timeout))
+		if err != nil {
+			return nil, err
+		}
+		return withSpool(s, c, log), nil
+	})
+	add(c.Unix.Enabled, func() (output.Sink, error) {
+		if c.Unix.Kind == "datagram" {
+			return withSpool(NewUnixDatagram(c.Unix.Path, timeout), c, log), nil
+		}
+		return withSpool(NewUnixStream(c.Unix.Path, timeout), c, log), nil
+	})
+	add(c.Journald.Enabled, func() (output.Sink, error) { return NewJournald(c.Journald.Socket, timeout), nil })
 	return sinks
+}
+
+// Options returns what all outputs of a configuration have in common, but for
+// the form of alerts.
+func Options(c *config.Config, stdout io.Writer, log *zap.Logger) output.HubOptions {
+	return output.HubOptions{
+		Log: log, Timeout: time.Duration(c.OutputTimeoutMS) * time.Millisecond, Capacity: c.QueueCapacity,
+		Buffered: c.BufferedOutputs, Stdout: stdout, Replay: c.Engine.Kind == "replay",
+		Suppress: output.Suppression{Window: time.Duration(c.Duplicates.WindowMS) * time.Millisecond, MaxKeys: int(c.Duplicates.MaxKeys)},
+	}
+}
+
+func fileOf(c *config.Config, timeout time.Duration) (output.Sink, error) {
+	return NewFile(c.File.Filename, c.File.KeepAlive, 0, timeout), nil
+}
+
+func httpOptions(c *config.Config, stdout io.Writer, timeout time.Duration) HTTPOptions {
+	h := &c.HTTP
+	o := HTTPOptions{
+		URL: h.URL, UserAgent: h.UserAgent, JSON: c.JSONOutput, Timeout: timeout, Retries: int(h.MaxTimeouts),
+		Compress: h.Compress, KeepAlive: h.KeepAlive,
+		TLS: TLSFiles{Insecure: h.Insecure, CACert: h.CACert, CABundle: h.CABundle, CAPath: h.CAPath},
+	}
+	if h.MTLS {
+		o.TLS.ClientCert, o.TLS.ClientKey = h.ClientCert, h.ClientKey
+	}
+	if h.Echo {
+		o.Echo = stdout
+	}
+	return o
+}
+
+// spooled is a sink with a queue on disk.
+type spooled struct {
+	output.Sink
+	dir *spool.Dir
+}
+
+// Spool implements output.Spooled.
+func (s spooled) Spool() output.Spool { return s.dir }
+
+// Retries implements output.Retrier: what the sink's other end refuses is tried
+// for some time, what does not get there is never given up.
+func (s spooled) Retries() int { return 20 }
+
+func withSpool(s output.Sink, c *config.Config, log *zap.Logger) output.Sink {
+	if c.Spool.Dir == "" {
+		return s
+	}
+	return spooled{s, spool.New(filepath.Join(c.Spool.Dir, s.Name()), int64(c.Spool.MaxMB)<<20, log)}
 }
 
 // Same reports whether two configurations ask for the same outputs.
