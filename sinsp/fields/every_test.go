@@ -100,10 +100,10 @@ func sights() []sight {
 		{"two notices about a process", []*scap.Event{
 			scaptest.Named(scap.EvProcinfoE, now-second, catPID, scaptest.P{"cpu_usr": 10, "cpu_sys": 20}),
 			named(scap.EvProcinfoE, scaptest.P{"cpu_usr": 60, "cpu_sys": 45})},
-			wants{"thread.cpu": anyValue, "thread.cpu.user": anyValue, "thread.cpu.system": anyValue}},
+			wants{"thread.cpu": "75.0", "thread.cpu.user": "50.0", "thread.cpu.system": "25.0"}},
 		{"a switch of threads", []*scap.Event{
 			scaptest.Named(scap.EvSchedswitchV6E, now-1000, 200, scaptest.P{"next": catPID}), named(scap.EvSchedswitchV6E, scaptest.P{"next": 200})},
-			wants{"thread.exectime": anyValue, "thread.totexectime": anyValue}},
+			wants{"thread.exectime": "1000", "thread.totexectime": "1000"}},
 		{"a notice of a runtime", []*scap.Event{named(scap.EvInfrastructureEventE, scaptest.P{
 			"source": "docker", "name": "Container Start", "description": "Event: start; ID: 3ad7b26ded6d; Container: web; Image: redis:7", "scope": ""})},
 			wants{"evt.infra.docker.name": "start", "evt.infra.docker.container.id": "3ad7b26ded6d",

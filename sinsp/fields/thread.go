@@ -74,7 +74,7 @@ func threadFields() []*Field {
 		text("thread.cgroup", threadCgroup, "Control group of one subsystem (thread.cgroup.cpuset).").dot().key().required(),
 		count("proc.nthreads", procThreads(0), "Number of live threads of the process."),
 		count("proc.nchilds", procThreads(1), "Number of live threads of the process besides the main one."),
-		field("thread.cpu", scap.PTDouble, scap.PFNA, atProcinfo(func(t *state.Thread) float64 { return t.CPUUser + t.CPUSystem }), "Percentage of a CPU that the thread used in the last second; only of process notices, which other tools write into captures."),
+		field("thread.cpu", scap.PTDouble, scap.PFNA, atProcinfo(func(t *state.Thread) float64 { return min(100, t.CPUUser+t.CPUSystem) }), "Percentage of a CPU that the thread used in the last second; only of process notices, which other tools write into captures."),
 		field("thread.cpu.user", scap.PTDouble, scap.PFNA, atProcinfo(func(t *state.Thread) float64 { return t.CPUUser }), "The part of thread.cpu that was spent in the program."),
 		field("thread.cpu.system", scap.PTDouble, scap.PFNA, atProcinfo(func(t *state.Thread) float64 { return t.CPUSystem }), "The part of thread.cpu that was spent in the kernel."),
 		count("thread.vmsize", ofThreadNum(mainOnly(vmSize, 1)), "Virtual memory in kB; 0 for all but the main thread."),
