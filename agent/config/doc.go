@@ -7,3 +7,5 @@
 // schema check, the suggestions for misspelt keys and the printed schema all
 // read that table.
 package config
+
+//go:generate go run ./gen
