@@ -20,6 +20,7 @@ type shape struct {
 	keys     map[string]*shape // no others are allowed
 	required []string
 	notEmpty bool // an object must have a key
+	numbers  bool // the printed schema allows a number, too: validators type strictly
 }
 
 var (
@@ -30,7 +31,7 @@ var (
 	shapeHow   = &shape{kind: "string", words: []string{"append", "replace"}}
 
 	fileShape = &shape{kind: "array", items: &shape{kind: "object", keys: map[string]*shape{
-		"required_engine_version": shapeText,
+		"required_engine_version": {kind: "string", numbers: true},
 		"required_plugin_versions": {kind: "array", items: &shape{
 			kind: "object", required: []string{"name", "version"},
 			keys: map[string]*shape{

@@ -22,7 +22,10 @@ func Schema() []byte {
 
 func (s *shape) schema() map[string]any {
 	m := map[string]any{}
-	if s.kind != "" {
+	switch {
+	case s.numbers:
+		m["type"] = []string{s.kind, "number"}
+	case s.kind != "":
 		m["type"] = s.kind
 	}
 	if s.words != nil {
