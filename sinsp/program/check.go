@@ -31,7 +31,7 @@ func (b *Builder) binary(n *filter.Binary) (ref, error) {
 	}
 	v := &b.values[left]
 	if msg := checkOperator(op, v.typ, v.list); msg != "" {
-		return never, &Error{Pos: n.OpPos, Msg: msg}
+		return never, &Error{Pos: n.OpPos, Msg: msg, Hint: operatorHint(v, n.Left)}
 	}
 	if v.within {
 		if op != "=" || n.Modifier != "" {
@@ -73,7 +73,7 @@ func (b *Builder) constants(n *filter.Binary, left int32, op string, elems []fil
 		texts[i] = lit.Text
 		var err error
 		if list[i], err = parseLiteral(v.typ, op, lit.Text); err != nil {
-			return never, &Error{Pos: e.Pos(), Msg: err.Error(), Err: err}
+			return never, &Error{Pos: e.Pos(), Msg: err.Error(), Hint: literalHint(&v, op, n.Left, lit.Text), Err: err}
 		}
 		keys[i] = list[i].key()
 	}
@@ -154,7 +154,7 @@ func newMatcher(v *value, op string, list []literal, texts []string, at filter.N
 	case "regex":
 		re, err := compileRegex(texts[0])
 		if err != nil {
-			return nil, &Error{Pos: at.Pos(), Msg: err.Error(), Err: err}
+			return nil, &Error{Pos: at.Pos(), Msg: err.Error(), Hint: regexHint(err.Error()), Err: err}
 		}
 		return &regexMatch{re}, nil
 	case "=", "!=":

@@ -36,5 +36,5 @@ func ExampleCompile() {
 	// Output:
 	// true
 	// 1:1: filter_check called with nonexistent field proc.nme
-	// 1:10: filter error: 'contains' operator not supported for numeric filters
+	// 1:10: filter error: 'contains' operator not supported for numeric filters (proc.pid takes exists, =, !=, <, <=, >, >=, in, intersects)
 }
