@@ -3,6 +3,7 @@
 package metrics
 
 import (
+	"math"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -143,7 +144,7 @@ func (c *collector) metric(m *Metric) {
 		v = float64(m.count(&c.reading))
 	}
 	if m.Unit == Percent {
-		v /= 100
+		v = math.Round(v*1e4) / 1e6 // six decimals, as the reference prints them
 	}
 	var l labels
 	if m.Labels != nil {
@@ -254,7 +255,7 @@ func (c *collector) kernel() {
 			c.put("scap_n_drops_cpu_total", Counter, float64(s.Driver.PerCPU[i].Drops()), l)
 		}
 	}
-	if conf.BPFStats && c.opts.Programs != nil {
+	if conf.BPFStats && c.opts.Programs != nil && c.res.programStats() {
 		err := c.opts.Programs(func(name string, runs, ns uint64) {
 			base := "scap_" + labelName(name)
 			const text = "Runs of a program in the kernel (kernel.bpf_stats_enabled)."

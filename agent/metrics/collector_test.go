@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tiercel/tiercel/agent/config"
 	"github.com/tiercel/tiercel/scap"
 )
@@ -34,7 +36,7 @@ func publish(svc *Service, s *Sample) {
 func serviceOf(t testing.TB, conf config.Metrics, s *Sample) *Service {
 	t.Helper()
 	conf.Interval = "1h"
-	svc := New(Options{Config: conf, Prometheus: true, Programs: programsOf})
+	svc := New(Options{Config: conf, Prometheus: true, Programs: programsOf, statsOn: true})
 	t.Cleanup(svc.Close)
 	if s != nil {
 		publish(svc, s)
@@ -186,7 +188,7 @@ func TestOddNamesDoNotSpoilAScrape(t *testing.T) {
 	s.Rules = []RuleCount{{Matches: 1, Evaluations: 1}, {Matches: 1, Evaluations: 1}, {Matches: 1}}
 	s.Outputs = append(s.Outputs, s.Outputs[0])
 	conf := allOn()
-	svc := New(Options{Config: conf, Prometheus: true, Programs: func(yield func(string, uint64, uint64)) error {
+	svc := New(Options{Config: conf, Prometheus: true, statsOn: true, Programs: func(yield func(string, uint64, uint64)) error {
 		yield("a b:c", 1, 1)
 		yield("a_b_c", 1, 1)
 		return errors.New("no more")
@@ -196,6 +198,44 @@ func TestOddNamesDoNotSpoilAScrape(t *testing.T) {
 	status, _, body := scrape(t, svc)
 	if status != 200 || !strings.Contains(body, "tiercel_scap_n_evts_total 1000\n") {
 		t.Errorf("%d %.300s", status, body)
+	}
+}
+
+func TestProgramsAreToldOnlyWhileTheKernelCounts(t *testing.T) {
+	s := sampleOf()
+	for text, want := range map[string]bool{"0\n": false, "1\n": true, "": false} {
+		conf := allOn()
+		svc := New(Options{Config: conf, Prometheus: true, Programs: programsOf})
+		publish(svc, &s)
+		c := newCollector(svc.Board(), Options{Config: conf, Programs: programsOf})
+		c.res = fakeRoot(t, map[string]string{"proc/sys/kernel/bpf_stats_enabled": text})
+		out := make(chan prometheus.Metric, 1000)
+		c.Collect(out)
+		close(out)
+		got := false
+		for m := range out {
+			got = got || strings.Contains(m.Desc().String(), "scap_sys_exit_run_cnt_total")
+		}
+		if got != want {
+			t.Errorf("bpf_stats_enabled %q: %v, want %v", text, got, want)
+		}
+		svc.Close()
+	}
+}
+
+// The alert about drops and the metrics are made of the same counters.
+func TestTheCountersOfTheDropAlertAreThere(t *testing.T) {
+	f := snapshotOf(allOn(), nil)
+	d := sampleOf().Driver
+	for name, want := range map[string]uint64{
+		"n_evts": d.Seen, "n_drops": d.Drops(), "n_drops_buffer_total": d.DropsRing, "n_drops_scratch_map": d.DropsScratch,
+		"n_drops_page_faults": d.DropsPage, "n_drops_bug": d.DropsRecursion,
+		"n_drops_buffer_open_exit": d.DropsByClass[scap.DropOpen], "n_drops_buffer_proc_exit": d.DropsByClass[scap.DropProcExit],
+		"n_drops_buffer_other_interest_exit": d.DropsByClass[scap.DropOther],
+	} {
+		if got := f.value("scap." + name); got != strconv.FormatUint(want, 10) {
+			t.Errorf("scap.%s is %s, want %d", name, got, want)
+		}
 	}
 }
 

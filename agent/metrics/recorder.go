@@ -82,7 +82,10 @@ func (r *recorder) snapshot() {
 
 // fields computes the snapshot and remembers what the next one compares with.
 func (r *recorder) fields() fields {
-	src := source{conf: &r.opts.Config, addrs: (*net.Interface).Addrs, programs: r.opts.Programs}
+	src := source{conf: &r.opts.Config, addrs: (*net.Interface).Addrs}
+	if r.res.programStats() {
+		src.programs = r.opts.Programs
+	}
 	src.interfaces, _ = net.Interfaces() // none: no fields
 	rd := &r.reading
 	if r.opts.Config.Resources {

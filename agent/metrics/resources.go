@@ -32,10 +32,11 @@ type resourceReader struct {
 	host   string // the /proc of the host
 	cgroup string // where the cgroup file systems are mounted
 	memory string // overrides the file of ContainerMemory; "": find it
+	counts bool   // the kernel counts what programs do, whatever it says (tests)
 }
 
 func newResourceReader(o *Options) *resourceReader {
-	r := &resourceReader{own: "/proc", host: path.Join("/", o.HostRoot, "proc"), cgroup: "/sys/fs/cgroup"}
+	r := &resourceReader{own: "/proc", host: path.Join("/", o.HostRoot, "proc"), cgroup: "/sys/fs/cgroup", counts: o.statsOn}
 	if o.Env != nil {
 		r.memory, _ = o.Env("FALCO_CGROUP_MEM_PATH")
 	}
@@ -187,6 +188,12 @@ func readNumber(file string) uint64 {
 		return 0
 	}
 	return n
+}
+
+// programStats reports whether the kernel counts what BPF programs do
+// (kernel.bpf_stats_enabled): otherwise all such numbers are 0.
+func (r *resourceReader) programStats() bool {
+	return r.counts || readNumber(path.Join(r.own, "sys/kernel/bpf_stats_enabled")) == 1
 }
 
 // sinceBoot returns the seconds since boot, those asleep included.

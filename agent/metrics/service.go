@@ -24,6 +24,8 @@ type Options struct {
 	// Programs calls yield with the kernel's run count and run time of each
 	// attached program; nil: there are none.
 	Programs func(yield func(name string, runs, ns uint64)) error
+
+	statsOn bool // as if the kernel counted programs (tests)
 }
 
 // Service makes snapshots and answers Prometheus, from what is on its board.
