@@ -38,7 +38,7 @@ func TestPortabilityModuleBuilds(t *testing.T) {
 	}
 	build := kernelBuild(t)
 	dir := t.TempDir()
-	if err := WriteSources(dir); err != nil {
+	if err := WriteSources(dir, "test"); err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.Command("make", "-C", build, "M="+dir, "W=1", "modules").CombinedOutput()

@@ -30,6 +30,13 @@
 #include <net/inet_sock.h>
 #include <net/sock.h>
 
+/* The shared code asks for the architecture as the CO-RE probe's compiler says it. */
+#if defined(__x86_64__) && !defined(__TARGET_ARCH_x86)
+#define __TARGET_ARCH_x86
+#elif defined(__aarch64__) && !defined(__TARGET_ARCH_arm64)
+#define __TARGET_ARCH_arm64
+#endif
+
 /* fs/mount.h: the first members, in this order since Linux 3.3. */
 struct mount {
 	struct hlist_node mnt_hash;

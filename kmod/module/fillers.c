@@ -8,6 +8,7 @@
 
 #include "backend.h"
 #include "probe.h"
+#include "snaplen.h"
 #include "fillers.h"
 
 #define TCL_RUN_1(name, code, n)                                                                             \
@@ -32,6 +33,12 @@
 			err = tcl_fill_##name##_3(c);                                                        \
 		break;
 #define TCL_RUN(name, code, n, parts) TCL_RUN_##parts(name, code, n)
+#define TCL_RUN_ENTER(name, code, n)  TCL_RUN_1(name, code, n)
+
+static int tcl_fill_mark(struct tcl_ctx *c)
+{
+	return tcl_put_u32(c, c->ret);
+}
 
 int tcl_fill(struct tcl_ctx *c, u16 type)
 {
@@ -40,6 +47,11 @@ int tcl_fill(struct tcl_ctx *c, u16 type)
 	switch (type) {
 		TCL_EVENTS(TCL_RUN)
 		TCL_TRACEPOINT_EVENTS(TCL_RUN)
+	case PPME_DROP_E:
+	case PPME_DROP_X:
+		tcl_begin(c, type, TCL_NPARAMS_DROP_E);
+		err = tcl_fill_mark(c);
+		break;
 	default:
 		tcl_begin(c, PPME_GENERIC_X, TCL_NPARAMS_GENERIC_X);
 		err = tcl_fill_generic_x(c);
@@ -47,8 +59,35 @@ int tcl_fill(struct tcl_ctx *c, u16 type)
 	return err ? err : tcl_finish(c, c->tid);
 }
 
-const u16 tcl_sc_of_nr[TCL_NR_TABLE] = TCL_SC_OF_NR;
-const u16 tcl_event_of_nr[TCL_NR_TABLE] = TCL_EVENT_OF_NR;
+int tcl_fill_enter(struct tcl_ctx *c, u16 exit_type)
+{
+	int err = 0;
 
-MODULE_LICENSE("Dual MIT/GPL");
-MODULE_DESCRIPTION("System call events for Tiercel");
+	switch (exit_type - 1) {
+		TCL_ENTER_EVENTS(TCL_RUN_ENTER)
+	default:
+		tcl_begin(c, PPME_GENERIC_E, TCL_NPARAMS_GENERIC_X);
+		err = tcl_fill_generic_x(c);
+	}
+	return err ? err : tcl_finish(c, c->tid);
+}
+
+bool tcl_differs(struct tcl_ctx *c)
+{
+	if (c->type == PPME_SOCKET_CONNECT_X)
+		return true;
+	tcl_load_base(c);
+	tcl_load_path(c, c->object, true);
+	return c->suspect == TCL_DIFFERS || !tcl_is_name_of_path(c);
+}
+
+void tcl_raise_snaplen(struct tcl_ctx *c, u16 type, u16 full_first, u16 full_last, u16 statsd)
+{
+	u32 io = tcl_io(type), snap;
+
+	if (io == TCL_IO_NONE)
+		return;
+	snap = tcl_dynamic_snaplen(c, io, (struct tcl_snap_ports){full_first, full_last, statsd});
+	if (snap > c->snap)
+		c->snap = snap;
+}

@@ -13,7 +13,13 @@ struct tcl_ctx;
  */
 int tcl_fill(struct tcl_ctx *c, u16 type);
 
-extern const u16 tcl_sc_of_nr[];
-extern const u16 tcl_event_of_nr[];
+/* The same for the entry of the call whose exit has this type. */
+int tcl_fill_enter(struct tcl_ctx *c, u16 exit_type);
+
+/* After an event whose name and object may disagree: do they? Prepares for telling the object's side. */
+bool tcl_differs(struct tcl_ctx *c);
+
+/* Dynamic snaplen: more of the call's data if it is worth it. */
+void tcl_raise_snaplen(struct tcl_ctx *c, u16 type, u16 full_first, u16 full_last, u16 statsd);
 
 #endif

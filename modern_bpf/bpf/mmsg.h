@@ -7,15 +7,8 @@
 #ifndef TCL_MMSG_H
 #define TCL_MMSG_H
 
+#include "messages.h"
 #include "slot.h"
-
-/* Linux allows 1024; a chain of tail calls ends at 32. */
-#define TCL_MAX_MMSG 16
-
-#define TCL_MMSGHDR	   64
-#define TCL_COMPAT_MMSGHDR 32
-
-#define TCL_IS_MMSG(code) ((code) == PPME_SOCKET_SENDMMSG_X || (code) == PPME_SOCKET_RECVMMSG_X)
 
 /* Every message but the first is one more event that is seen. */
 TCL_INLINE void tcl_begin_message(struct tcl_ctx *c)
@@ -34,9 +27,7 @@ TCL_INLINE void tcl_begin_message(struct tcl_ctx *c)
 TCL_INLINE bool tcl_next_message(struct tcl_ctx *c, int err)
 {
 	tcl_deliver(c, err);
-	c->msg++;
-	c->args[1] += c->compat ? TCL_COMPAT_MMSGHDR : TCL_MMSGHDR;
-	if (c->ret > (s64)c->msg && c->msg < TCL_MAX_MMSG)
+	if (tcl_has_next_message(c))
 		return true;
 	tcl_release(c);
 	return false;

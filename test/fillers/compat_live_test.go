@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/tiercel/tiercel/modern_bpf"
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/test/live"
 )
@@ -42,11 +41,7 @@ func TestLiveEventsOf32BitPrograms(t *testing.T) {
 		{name: "chown", event: scap.EvFchownatX, want: params{"pathname": file, "uid": os.Getuid(), "gid": os.Getgid()}},
 		{name: "unlink", event: scap.EvUnlinkatV2X, want: params{"name": file}},
 	}
-	d, err := modernbpf.Open(modernbpf.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := live.Driver(t, live.Options{})
 	var sel scap.Selection
 	for _, c := range want {
 		sel.Exit.Add(c.event.Info().Syscalls[0])

@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/tiercel/tiercel/modern_bpf"
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/test/live"
 )
@@ -52,11 +51,7 @@ func TestLiveEventsCarryTheirCallsArguments(t *testing.T) {
 	defer b.close()
 	calls := b.calls(t)
 
-	d, err := modernbpf.Open(modernbpf.Options{ReportSelf: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := live.Driver(t, live.Options{ReportSelf: true})
 	arch := hostArch()
 	var sel scap.Selection
 	for _, c := range calls {
