@@ -140,7 +140,7 @@ func (c *compiler) condition(text string, at, condAt *place, rs *Ruleset, used *
 	f := &fault{code: ErrCompileCondition, msg: err.Error(), at: condAt}
 	var fe *filter.Error
 	if errors.As(err, &fe) {
-		f.msg = fe.Msg
+		f.msg, f.hint = fe.Msg, fe.Hint
 		f.at = condAt.inText(inCondition, expanded, fe.Pos)
 	}
 	return "", nil, f

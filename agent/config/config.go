@@ -124,6 +124,8 @@ type Capture struct {
 	DurationMS uint32
 	MaxMB      uint64
 	PastMS     uint32 // of what came before the alert
+	PastMB     uint64
+	MinFreeMB  uint64
 }
 
 // Plugin is one entry of plugins.
@@ -156,6 +158,7 @@ type StaticField struct{ Name, Value string }
 type FileOutput struct {
 	Enabled, KeepAlive bool
 	Filename           string
+	Permissions        string // octal, of a new file
 }
 
 // ProgramOutput pipes alerts into a program.
@@ -170,6 +173,7 @@ type HTTPOutput struct {
 	URL, UserAgent                                     string
 	CACert, CABundle, CAPath                           string
 	ClientCert, ClientKey                              string
+	TokenFile, HeadersFile                             string
 	MaxTimeouts                                        uint32
 }
 
@@ -196,6 +200,7 @@ type Spool struct {
 type Duplicates struct {
 	WindowMS uint32 // 0: off
 	MaxKeys  uint32
+	Fields   []string // that make alerts of a rule the same; empty: their text
 }
 
 // Webserver serves health, versions and metrics.

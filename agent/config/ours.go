@@ -84,6 +84,8 @@ func (c *Config) checkOurs() error {
 		return c.fail("engine.modern_ebpf.sampling_ratio", "engine.modern_ebpf.sampling_ratio must be a power of two from 1 to 128, but is %d", c.Engine.SamplingRatio)
 	case c.Unix.Enabled && c.Unix.Path == "":
 		return c.fail("unix_output", "unix output enabled but no path in configuration block")
+	case !octalMode(c.File.Permissions):
+		return c.fail("file_output.permissions", "file_output.permissions must be an octal mode such as 0640, but is %q", c.File.Permissions)
 	case c.Spool.Dir != "" && !filepath.IsAbs(c.Spool.Dir):
 		return c.fail("outputs_spool.dir", "outputs_spool.dir must be an absolute path, but is %q", c.Spool.Dir)
 	case !metricPrefix.MatchString(c.Metrics.Namespace):
@@ -98,6 +100,11 @@ func (c *Config) checkOurs() error {
 		c.Engine.FullCapture = ports
 	}
 	return nil
+}
+
+func octalMode(text string) bool {
+	mode, err := strconv.ParseUint(text, 8, 32)
+	return err == nil && mode <= 0o777
 }
 
 // parsePorts reads a port, or the first and the last of a range.
