@@ -10,6 +10,7 @@ import (
 func openModernBPF(o Options) (scap.Driver, error) {
 	m := modernbpf.Options{
 		RingBytes: o.RingBytes, CPUsPerRing: o.CPUsPerRing, SnapLen: o.Snaplen, DropFailed: o.DropFailedCalls,
+		DynamicSnapLen: o.DynamicSnaplen, FullCapture: o.FullCapture, StatsdPort: o.StatsdPort,
 	}
 	if o.CPUsPerRing == 0 {
 		m.CPUsPerRing = modernbpf.OneRing
