@@ -4,9 +4,6 @@ package program
 
 import (
 	"encoding/base64"
-	"math"
-	"net/netip"
-	"strconv"
 	"strings"
 
 	"github.com/tiercel/tiercel/scap"
@@ -171,7 +168,22 @@ func (s *concatSource) eval(r *Run, self int32, out *fields.Value) bool {
 // listSource makes a list of text out of scalars.
 type listSource struct {
 	args  []int32
-	types []scap.ParamType
+	kinds []kindOfText
+}
+
+// kindOfText says how a value becomes text: as outputs print it, so that join
+// shows what a reader of the field's output expects.
+type kindOfText struct {
+	typ    scap.ParamType
+	format scap.ParamFormat
+}
+
+func (k kindOfText) isRaw() bool {
+	return classOf(k.typ) == classString || classOf(k.typ) == classBuffer
+}
+
+func (k kindOfText) append(dst []byte, v *fields.Value) []byte {
+	return fields.AppendText(dst, k.typ, k.format, false, v)
 }
 
 func (s *listSource) eval(r *Run, self int32, out *fields.Value) bool {
@@ -182,12 +194,12 @@ func (s *listSource) eval(r *Run, self int32, out *fields.Value) bool {
 		if !ok {
 			return false
 		}
-		if c := classOf(s.types[i]); c == classString || c == classBuffer {
+		if s.kinds[i].isRaw() {
 			out.Strs = append(out.Strs, v.S)
 			continue
 		}
 		start := len(buf)
-		buf = appendText(buf, s.types[i], v)
+		buf = s.kinds[i].append(buf, v)
 		out.Strs = append(out.Strs, scap.View(buf[start:]))
 	}
 	r.scratch[self] = buf
@@ -197,7 +209,7 @@ func (s *listSource) eval(r *Run, self int32, out *fields.Value) bool {
 // joinSource joins the elements of a list.
 type joinSource struct {
 	sep, list int32
-	typ       scap.ParamType // of the elements
+	elem      kindOfText
 }
 
 func (s *joinSource) eval(r *Run, self int32, out *fields.Value) bool {
@@ -210,47 +222,18 @@ func (s *joinSource) eval(r *Run, self int32, out *fields.Value) bool {
 		return false
 	}
 	buf := r.scratch[self][:0]
-	c := classOf(s.typ)
-	if !c.isText() {
-		for i, n := range list.Nums {
-			if i > 0 {
-				buf = append(buf, sep.S...)
-			}
-			buf = appendText(buf, s.typ, &fields.Value{N: n})
+	for i := range list.Len(s.elem.typ) {
+		if i > 0 {
+			buf = append(buf, sep.S...)
 		}
-	} else {
-		for i, e := range list.Strs {
-			if i > 0 {
-				buf = append(buf, sep.S...)
-			}
-			if c == classString || c == classBuffer {
-				buf = append(buf, e...)
-			} else {
-				buf = appendText(buf, s.typ, &fields.Value{S: e})
-			}
+		text, n := list.Elem(s.elem.typ, i)
+		if s.elem.isRaw() {
+			buf = append(buf, text...)
+		} else {
+			buf = s.elem.append(buf, &fields.Value{S: text, N: n})
 		}
 	}
 	r.scratch[self] = buf
 	out.S = scap.View(buf)
 	return true
-}
-
-// appendText appends a scalar as conditions see it when it becomes text.
-func appendText(dst []byte, t scap.ParamType, v *fields.Value) []byte {
-	switch classOf(t) {
-	case classSigned:
-		return strconv.AppendInt(dst, int64(v.N), 10)
-	case classDouble:
-		return strconv.AppendFloat(dst, math.Float64frombits(v.N), 'f', 1, 64)
-	case classBool:
-		return strconv.AppendBool(dst, v.N != 0)
-	case classString, classBuffer:
-		return append(dst, v.S...)
-	case classAddr, classNet:
-		if a, ok := netip.AddrFromSlice(unsafeBytes(v.S)); ok {
-			return a.AppendTo(dst)
-		}
-		return dst
-	}
-	return strconv.AppendUint(dst, v.N, 10)
 }

@@ -145,7 +145,7 @@ func (b *Builder) list(of *filter.Transform, n *filter.List) (int32, error) {
 			return -1, errorAt(e, "transformer '%s' takes a list of text, '%s' is %s", of.Name, e, describe(el))
 		}
 		s.args = append(s.args, i)
-		s.types = append(s.types, el.typ)
+		s.kinds = append(s.kinds, kindOfText{el.typ, el.format})
 		v.cost += el.cost
 	}
 	v.source = s
@@ -192,7 +192,7 @@ func (b *Builder) newTransform(n *filter.Transform, args []int32) (v value, prob
 			return v, fmt.Sprintf("transformer 'join' takes a list as second argument, '%s' is %s", n.Args[1], describe(list))
 		}
 		v.noRHS = false
-		v.source = &joinSource{sep: args[0], list: args[1], typ: list.typ}
+		v.source = &joinSource{sep: args[0], list: args[1], elem: kindOfText{list.typ, list.format}}
 	case "getopt":
 		return b.newGetopt(n, v, args)
 	}
