@@ -25,11 +25,6 @@ type Options struct {
 	CPUsPerRing     int  // CPUs that share a ring; 0: one ring for all
 	DropFailedCalls bool // do not collect calls that failed
 	Snaplen         int  // bytes kept of buffers; 0: the driver's default
-	// Of the modern probe alone: see its options of these names.
-	DynamicSnaplen bool
-	FullCapture    [2]uint16
-	StatsdPort     uint16
-
 	// DynamicSnaplen keeps more of what goes over sockets of some ports and
 	// protocols; FullCapture is a range of ports of which 16000 bytes are kept
 	// (none while the last one is 0), StatsdPort the remote port of StatsD (0:
