@@ -23,8 +23,14 @@ func (r *run) command() error {
 		return drivers.WriteDoctor(r.Stdout, r.opts.JSON)
 	case cmdline.CaptureRecord, cmdline.CapturePrint, cmdline.CaptureInfo:
 		return r.captureCommand()
+	case cmdline.RulesCheck:
+		return r.ruleCommand(rulework.Check)
 	case cmdline.RulesTest:
 		return r.ruleCommand(rulework.Test)
+	case cmdline.SyscallsExplain:
+		return r.explainCalls()
+	case cmdline.SyscallsDiff:
+		return r.diffCalls()
 	}
 	return fmt.Errorf("tiercel %s is not in this release", r.opts.Command)
 }

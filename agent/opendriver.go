@@ -114,6 +114,9 @@ func (r *run) driverOptions() drivers.Options {
 		preset, dropFailed = r.cfg.Engine.KmodPreset, r.cfg.Engine.KmodDropFailed
 	}
 	o := drivers.Options{CPUsPerRing: int(r.cfg.Engine.CPUsPerBuffer), DropFailedCalls: dropFailed, Snaplen: int(r.cfg.Snaplen)}
+	if r.cfg.Engine.DynamicSnaplen {
+		o.DynamicSnaplen, o.FullCapture, o.StatsdPort = true, r.cfg.Engine.FullCapture, uint16(r.cfg.Engine.StatsdPort)
+	}
 	if preset >= 1 && preset <= 10 {
 		o.RingBytes = 1 << 20 << (preset - 1)
 	}
