@@ -56,18 +56,11 @@ type Cost struct {
 // Compile makes one program of all rules on system calls that are enabled
 // now. Later changes of the set do not affect it.
 func (rs *Ruleset) Compile(mode Mode) (*Matcher, error) {
-	b := program.NewBuilder(rs.catalog)
-	m := &Matcher{first: mode == MatchFirst}
-	for _, r := range rs.rules {
-		if !r.Enabled || r.Source != SourceSyscall {
-			continue
-		}
-		if _, _, err := b.Add(r.Tree, r.types); err != nil {
-			return nil, fmt.Errorf("compile rule %q: %w", r.Name, err)
-		}
-		m.rules = append(m.rules, r)
+	b, list, err := rs.builder()
+	if err != nil {
+		return nil, err
 	}
-	m.prog = b.Build()
+	m := &Matcher{prog: b.Build(), rules: list, first: mode == MatchFirst}
 	m.run = m.prog.NewRun()
 	m.hits = make([]*Rule, 0, len(m.rules))
 	m.costs = make([]counters, len(m.rules))
@@ -124,6 +117,9 @@ func (m *Matcher) Publish() {
 	})
 }
 
+// Bytes is about what the compiled rules take in memory.
+func (m *Matcher) Bytes() int { return m.prog.Bytes() + m.run.Bytes() }
+
 // Adopt takes over what the rules of the same names have cost in old, which is
 // not used any more after that. To be called before the first Match.
 func (m *Matcher) Adopt(old *Matcher) {
@@ -135,4 +131,30 @@ func (m *Matcher) Adopt(old *Matcher) {
 	for i, r := range m.rules {
 		m.costs[i].base = byName[r.Name]
 	}
+}
+
+// Explain tells how Compile's Matcher finds and evaluates the rules, which are
+// returned by their ids in the explanation.
+func (rs *Ruleset) Explain() (*program.Explanation, []*Rule, error) {
+	b, list, err := rs.builder()
+	if err != nil {
+		return nil, nil, err
+	}
+	return b.Explain(), list, nil
+}
+
+// builder collects the enabled rules on system calls.
+func (rs *Ruleset) builder() (*program.Builder, []*Rule, error) {
+	b := program.NewBuilder(rs.catalog)
+	var list []*Rule
+	for _, r := range rs.rules {
+		if !r.Enabled || r.Source != SourceSyscall {
+			continue
+		}
+		if _, _, err := b.Add(r.Tree, r.types); err != nil {
+			return nil, nil, fmt.Errorf("compile rule %q: %w", r.Name, err)
+		}
+		list = append(list, r)
+	}
+	return b, list, nil
 }

@@ -26,12 +26,11 @@ type Program struct {
 
 // Build returns the program of everything that was added.
 func (b *Builder) Build() *Program {
-	p, _ := b.build()
-	return p
+	return b.build(newPlanner(b))
 }
 
-func (b *Builder) build() (*Program, []int32) {
-	p := &Program{index: b.newIndex()} // it adds parts
+func (b *Builder) build(pl *planner) *Program {
+	p := &Program{index: pl.newIndex()} // it adds parts
 	p.values, p.types = slices.Clone(b.values), slices.Clone(b.types)
 	p.dicts = make([]*textTable, len(p.values))
 	for v, d := range b.dicts {
@@ -66,7 +65,7 @@ func (b *Builder) build() (*Program, []int32) {
 		// To compare a number is no dearer than to remember the outcome.
 		n.memo = uses[i] > 1 && n.kind != kindIs && n.kind != kindIn && n.kind != kindTrue && n.kind != kindType
 	}
-	return p, uses
+	return p
 }
 
 // entries returns the lists of conditions that a group finds itself.

@@ -34,7 +34,11 @@ func differential(t *testing.T, seed uint64) {
 	b := program.NewBuilder(cat)
 	var conds []filter.Node
 	var types []evtset.Types
-	for range 1 + g.IntN(80) {
+	count := 1 + g.IntN(80)
+	if g.IntN(8) == 0 {
+		count *= 6 // enough for groups in groups
+	}
+	for range count {
 		text := g.condition(3)
 		n, err := filter.Parse(text)
 		if err != nil {
@@ -129,7 +133,17 @@ func (g *generator) check() string {
 	text := g.pick("proc.name", "proc.pname", "fd.name", "proc.exepath", "tolower(proc.name)", "basename(proc.exepath)",
 		"b64(proc.cmdline)", "concat(proc.name, \"-\", proc.pname)", "toupper(proc.pname)", "proc.aname[1]")
 	op := g.pick("=", "!=", "contains", "icontains", "startswith", "endswith")
-	switch g.IntN(18) {
+	switch g.IntN(20) {
+	case 18:
+		return g.pick("evt.buffer", "proc.cmdline") + " " + g.pick("startswith", "endswith", "contains") + " " + g.pick(words...)
+	case 19:
+		return g.pick(
+			"proc.pid > "+g.pick(nums...)+" and proc.pid <= "+g.pick(nums...), "evt.rawres >= -2 and evt.rawres < 1",
+			"fd.sport in (1, 2, 443)", "fd.sport >= 1 and fd.sport <= 2", "list.num intersects "+g.list(nums, 3),
+			"proc.aname in "+g.list(words, 4), "proc.aname endswith h", "fd.ip in "+g.list(ips, 3), "proc.name < val(proc.pname)",
+			"fd.name startswith anyof "+g.list(words, 4), "fd.name pmatch (/usr/bin, /etc/[s]hadow, /*/shadow)",
+			"proc.exepath glob \"/usr/*/[s]h\"", "proc.cmdline icontains \"Dpb\"", "proc.cmdline regex \"(bm|xx)dp.*\"",
+			"evt.type = openat", "evt.type in (close, openat)", "not evt.type = close")
 	case 0, 1, 2:
 		return text + " = " + g.pick(words...)
 	case 3, 4:
@@ -182,7 +196,8 @@ func (g *generator) event(t *testing.T, cat *catalog) string {
 	for _, f := range []string{"proc.name", "proc.pname", "fd.name", "proc.exepath", "proc.cmdline", "evt.buffer", "proc.aname[1]"} {
 		set(f, g.pick(words...))
 	}
-	for _, f := range []string{"proc.pid", "proc.ppid", "evt.num", "evt.rawres", "thread.cpu"} {
+	set("evt.type", g.pick("openat", "close"))
+	for _, f := range []string{"proc.pid", "proc.ppid", "evt.num", "evt.rawres", "thread.cpu", "fd.sport"} {
 		set(f, g.pick(nums...))
 	}
 	for _, f := range []string{"fd.cip", "fd.sip", "fd.cnet"} {

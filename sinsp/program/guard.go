@@ -319,11 +319,18 @@ func (p *planner) chance(g guard) float32 {
 	return min(c, 0.8)
 }
 
+// coarse are the fields that have few different values on any host.
+var coarse = map[string]bool{"fd.type": true, "fd.typechar": true, "fd.l4proto": true, "fd.sockfamily": true, "evt.category": true,
+	"evt.dir": true, "evt.res": true, "user.name": true, "container.id": true, "container.type": true}
+
 // atomChance takes what many rules ask for to be common: rules that differ do
 // so in what is special about them.
 func (p *planner) atomChance(a *atom) float32 {
 	c := float32(0.01)
 	n := len(a.text)
+	if s, ok := p.b.values[a.value].source.(*fieldSource); ok && coarse[s.ref.Field.Name] {
+		c = 0.3
+	}
 	switch a.how {
 	case atomNum:
 		if a.lo <= 1 {

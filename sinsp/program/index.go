@@ -26,8 +26,8 @@ type index struct {
 // for each would be a waste.
 func isWild(t evtset.Types) bool { return 2*t.Len() > len(scap.Events) }
 
-func (b *Builder) newIndex() index {
-	p := newPlanner(b)
+func (p *planner) newIndex() index {
+	b := p.b
 	x := index{byType: make([]*group, len(scap.Events))}
 	var wild, all []entry
 	var few []int32 // conditions on few types

@@ -39,7 +39,8 @@ var lookCost = [...]float32{atomNum: 6, atomText: 12, atomPrefix: 25, atomPath: 
 type planner struct {
 	b      *Builder
 	known  map[ref][]guard
-	shares map[atom]int32 // conditions that ask for it
+	shares map[atom]int32    // conditions that ask for it
+	notes  map[*probe][]note // for explanations, else nil
 }
 
 func newPlanner(b *Builder) *planner {
@@ -78,15 +79,32 @@ type lookup struct {
 	how   atomKind
 }
 
-// path is what the groups around a group have made use of.
+// path is what the groups around a group have made use of: checks that hold
+// for every event that comes there, and values that were looked up.
 type path struct {
 	gates  []ref
 	values []int32
 	depth  int
 }
 
-func (p path) withGate(g ref) path {
-	return path{append(slices.Clip(p.gates), g), p.values, p.depth + 1}
+// withGate adds a check and what it implies.
+func (p *planner) withGate(at path, g ref) path {
+	return path{p.conjuncts(g, slices.Clip(at.gates)), at.values, at.depth + 1}
+}
+
+// isImplied reports whether a guard is that of a check that holds anyway.
+func (p *planner) isImplied(g guard, at path) bool {
+	for _, r := range at.gates {
+		if r.inv() {
+			continue
+		}
+		for _, h := range p.b.parts[r.node()].guards {
+			if len(g) == len(h) && &g[0] == &h[0] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (p path) withValue(v int32) path {
@@ -110,7 +128,7 @@ func (p *planner) group(gate ref, list []entry, at path) *group {
 				out = append(out, e)
 			}
 		}
-		g.subs = append(g.subs, p.group(best, in, at.withGate(best)))
+		g.subs = append(g.subs, p.group(best, in, p.withGate(at, best)))
 		list = out
 	}
 	p.addProbes(g, list, at)
@@ -235,7 +253,7 @@ func (p *planner) newChooser(list []entry, at path) *chooser {
 		c.chosen[i], c.rest[i] = -1, p.restCost(e)
 		for _, g := range p.guards(e.root) {
 			o := option{guard: g, cost: (c.rest[i] + wakeCost) * p.chance(g)}
-			if o.cost >= c.rest[i] {
+			if o.cost >= c.rest[i] || p.isImplied(g, at) {
 				continue
 			}
 			for j := range g {

@@ -29,7 +29,7 @@ func (p *planner) newProbe(value int32, finds map[atom][]entry) *probe {
 		}
 		m := map[string]int32{}
 		for _, a := range byKind[kind] {
-			m[a.text] = pr.post(finds[*a])
+			m[a.text] = p.post(pr, a, finds[*a])
 		}
 		return m
 	}
@@ -37,14 +37,14 @@ func (p *planner) newProbe(value int32, finds map[atom][]entry) *probe {
 	if list := byKind[atomNum]; list != nil {
 		pr.nums = newNumTable(len(list))
 		for _, a := range list {
-			pr.nums.set(a.lo, pr.post(finds[*a]))
+			pr.nums.set(a.lo, p.post(pr, a, finds[*a]))
 		}
 	}
 	if list := byKind[atomRange]; list != nil {
 		pr.ranges = p.newRangeTable(pr, list, finds)
 	}
-	pr.addNets(byKind[atomNet], finds)
-	pr.addPrefixes(byKind[atomPrefix], byKind[atomPath], finds)
+	p.addNets(pr, byKind[atomNet], finds)
+	p.addPrefixes(pr, byKind[atomPrefix], byKind[atomPath], finds)
 	if m := texts(atomSuffix); m != nil {
 		pr.suffix = newAffixTree(m, true)
 	}
@@ -57,10 +57,25 @@ func (p *planner) newProbe(value int32, finds map[atom][]entry) *probe {
 	return pr
 }
 
-// post adds a posting.
-func (p *probe) post(rules []entry) int32 {
-	p.postings = append(p.postings, posting{rules: rules})
-	return int32(len(p.postings) - 1)
+// post adds a posting of what an atom finds.
+func (p *planner) post(pr *probe, a *atom, rules []entry) int32 {
+	pr.postings = append(pr.postings, posting{rules: rules})
+	post := int32(len(pr.postings) - 1)
+	p.note(pr, a, post)
+	return post
+}
+
+// note keeps for explanations what an atom leads to.
+func (p *planner) note(pr *probe, a *atom, post int32) {
+	if p.notes != nil {
+		p.notes[pr] = append(p.notes[pr], note{a, post})
+	}
+}
+
+// note is an atom and the posting that it leads to.
+type note struct {
+	atom *atom
+	post int32
 }
 
 func (p *planner) addWords(pr *probe, list []*atom, finds map[atom][]entry) {
@@ -74,47 +89,48 @@ func (p *planner) addWords(pr *probe, list []*atom, finds map[atom][]entry) {
 	pr.ids = newNumTable(len(list))
 	for _, a := range list {
 		d.add([]string{a.text})
-		pr.ids.set(uint64(d.ids[a.text]), pr.post(finds[*a]))
+		pr.ids.set(uint64(d.ids[a.text]), p.post(pr, a, finds[*a]))
 	}
 	if pr.multi != nil || pr.list {
 		pr.words = newTextTable(d.texts)
 	}
 }
 
-func (p *probe) addNets(list []*atom, finds map[atom][]entry) {
+func (p *planner) addNets(pr *probe, list []*atom, finds map[atom][]entry) {
 	if list == nil {
 		return
 	}
-	p.nets = newNetTable(list)
+	pr.nets = newNetTable(list)
 	for _, a := range list {
 		key := netKey(a.net.Addr().AsSlice(), a.net.Bits())
-		if post := p.nets.nets.get(key); post != 0 {
-			p.postings[post].rules = append(p.postings[post].rules, finds[*a]...)
+		if post := pr.nets.nets.get(key); post != 0 {
+			p.note(pr, a, post)
+			pr.postings[post].rules = append(slices.Clip(pr.postings[post].rules), finds[*a]...)
 			continue
 		}
-		p.nets.nets.set(key, p.post(finds[*a]))
+		pr.nets.nets.set(key, p.post(pr, a, finds[*a]))
 	}
 }
 
 // addPrefixes puts texts and paths into one tree; a text may be both.
-func (p *probe) addPrefixes(texts, paths []*atom, finds map[atom][]entry) {
+func (p *planner) addPrefixes(pr *probe, texts, paths []*atom, finds map[atom][]entry) {
 	if texts == nil && paths == nil {
 		return
 	}
 	m := map[string]int32{}
 	for _, a := range texts {
-		m[a.text] = p.post(finds[*a])
+		m[a.text] = p.post(pr, a, finds[*a])
 	}
 	for _, a := range paths {
-		post := p.post(finds[*a])
-		p.paths = append(p.paths, post)
+		post := p.post(pr, a, finds[*a])
+		pr.paths = append(pr.paths, post)
 		if both := m[a.text]; both != 0 {
-			p.postings[both].rules = append(slices.Clip(p.postings[both].rules), finds[*a]...)
+			pr.postings[both].rules = append(slices.Clip(pr.postings[both].rules), finds[*a]...)
 		} else {
 			m[a.text] = post
 		}
 	}
-	p.prefix = newAffixTree(m, false)
+	pr.prefix = newAffixTree(m, false)
 }
 
 // newRangeTable cuts the numbers where a range starts or ends.
@@ -138,7 +154,11 @@ func (p *planner) newRangeTable(pr *probe, list []*atom, finds map[atom][]entry)
 			}
 		}
 		if len(rules) > 0 {
-			t.posts[i] = pr.post(rules)
+			hi := uint64(math.MaxUint64)
+			if i+1 < len(starts) {
+				hi = starts[i+1] - 1
+			}
+			t.posts[i] = p.post(pr, &atom{value: pr.value, how: atomRange, lo: n, hi: hi}, rules)
 		}
 	}
 	return t

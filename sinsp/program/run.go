@@ -173,7 +173,12 @@ func (r *Run) value(i int32) (*fields.Value, bool) {
 	if h := r.have[i]; h>>1 == r.gen {
 		return v, h&1 != 0
 	}
-	ok := r.p.values[i].eval(r, i, v)
+	var ok bool
+	if src := &r.p.values[i]; src.field != nil {
+		ok = src.field.Extract(r.ev, v)
+	} else {
+		ok = src.eval(r, i, v)
+	}
 	r.have[i] = r.gen<<1 | bit(ok)
 	return v, ok
 }

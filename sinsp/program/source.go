@@ -20,6 +20,7 @@ type source interface {
 // value is a source with what is known of it before any event.
 type value struct {
 	source
+	field  *fields.Ref // of a fieldSource, which is asked without the detour
 	typ    scap.ParamType
 	format scap.ParamFormat
 	flags  *scap.FlagTable

@@ -47,7 +47,7 @@ func (b *Builder) field(n *filter.Field) (int32, error) {
 	}
 	v := value{typ: r.Type, format: r.Format, flags: r.Flags, list: r.List,
 		noRHS: r.Field.NoRHS, noTr: r.Field.NoTransform, within: r.Field.Within, cost: 10}
-	v.source = &fieldSource{&r}
+	v.source, v.field = &fieldSource{&r}, &r
 	if r.Multi() {
 		v.multi = &r
 	}

@@ -171,4 +171,10 @@ var generatedShapes = []shape{
 	{condition: "evt.type in (accept, accept4, recvfrom) and fd.lport = {port} and not fd.cnet in (10.0.0.0/8, {net})"},
 	{condition: "gen_write and proc.exepath = {file} and fd.name pmatch (/etc, /usr/lib) and not fd.name endswith .{name}"},
 	{condition: "container.id != host and proc.name = {name} and user.uid = 0"},
+	// Alike but for their exceptions: nothing of their own finds these.
+	{condition: "gen_container and gen_started and proc.vpid = 1 and not container.image.repository in ({name})"},
+	{condition: "gen_write and fd.directory in (/bin, /sbin, /usr/bin) and not proc.name in (gen_managers, {name})"},
+	{condition: "gen_started and proc.name in (gen_shells) and not proc.pname exists and not proc.aname in ({name})"},
+	{condition: "gen_read and user.uid > 60000 and not proc.pname in ({name}, cron)"},
+	{condition: "gen_outbound and len(proc.name) > 12 and fd.sport != 443 and proc.name != {name}"},
 }

@@ -4,12 +4,16 @@ package path
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/tiercel/tiercel/rules"
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/scap/scaptest"
+	"github.com/tiercel/tiercel/sinsp/fields"
+	"github.com/tiercel/tiercel/sinsp/program"
 	"github.com/tiercel/tiercel/sinsp/state"
 )
 
@@ -27,13 +31,13 @@ func generated(tb testing.TB, n int, mode rules.Mode) *rules.Matcher {
 	return m
 }
 
-// program is what a process of the mix is.
-type program struct {
+// mixProgram is what a process of the mix is.
+type mixProgram struct {
 	path, comm string
 	args       []string
 }
 
-var mixPrograms = []program{
+var mixPrograms = []mixProgram{
 	{"/usr/sbin/nginx", "nginx", nil}, {"/usr/bin/bash", "bash", []string{"-l"}}, {"/usr/lib/postgresql/16/bin/postgres", "postgres", []string{"-D", "/var/lib/postgresql/16/main"}},
 	{"/usr/bin/python3.12", "python3", []string{"/srv/app/manage.py", "runserver", "--port", "8000"}}, {"/usr/sbin/sshd", "sshd", []string{"-D"}},
 	{"/usr/bin/java", "java", []string{"-Xmx2g", "-jar", "/opt/service/service.jar", "--spring.profiles.active=production"}},
@@ -56,16 +60,15 @@ func heavyMix() []func(e *state.Engine) *scap.Event {
 		ts += 1e6
 		return scaptest.Named(typ, ts, tid, p)
 	}
-	exec := func(tid, parent int64, p program) *scap.Event {
-		return event(scap.EvExecveV19X, tid, scaptest.P{"res": 0, "exe": p.path, "args": p.args, "comm": p.comm, "tid": tid, "pid": tid,
-			"ptid": parent, "trusted_exepath": p.path, "uid": 1000, "gid": 1000, "fdlimit": 1024, "vpgid": tid, "loginuid": 1000, "cwd": "/"})
+	exec := func(tid, parent int64, p mixProgram) *scap.Event {
+		return event(scap.EvExecveV19X, tid, execParams(tid, parent, p))
 	}
 	for i, p := range mixPrograms {
 		tid := int64(200 + i)
 		with := func(ev *scap.Event) func(*state.Engine) *scap.Event {
 			return func(e *state.Engine) *scap.Event {
-				e.Process(exec(1, 0, program{"/usr/lib/systemd/systemd", "systemd", nil}))
-				e.Process(exec(100, 1, program{"/usr/bin/bash", "bash", nil}))
+				e.Process(exec(1, 0, mixProgram{"/usr/lib/systemd/systemd", "systemd", nil}))
+				e.Process(exec(100, 1, mixProgram{"/usr/bin/bash", "bash", nil}))
 				e.Process(exec(tid, 100, p))
 				return ev
 			}
@@ -83,6 +86,11 @@ func heavyMix() []func(e *state.Engine) *scap.Event {
 		}
 	}
 	return all
+}
+
+func execParams(tid, parent int64, p mixProgram) scaptest.P {
+	return scaptest.P{"res": 0, "exe": p.path, "args": p.args, "comm": p.comm, "tid": tid, "pid": tid, "ptid": parent,
+		"trusted_exepath": p.path, "uid": 1000, "gid": 1000, "fdlimit": 1024, "vpgid": tid, "loginuid": 1000, "cwd": "/"}
 }
 
 // standing returns the events of the mix, each with a model of its own, so that
@@ -135,4 +143,97 @@ func BenchmarkCompileGeneratedRules(b *testing.B) {
 			runtime.KeepAlive(m)
 		})
 	}
+}
+
+// Ten times as many rules must not be ten times the work. Time is too noisy to
+// assert; the rules that an event makes the matcher look at are not: per event
+// they stay as few as with 100 rules.
+func TestWorkForAnEventDoesNotGrowWithTheRules(t *testing.T) {
+	events := standing()
+	for _, n := range []int{100, 1000, 10_000} {
+		m := generated(t, n, rules.MatchAll)
+		matches := 0
+		for _, ev := range events {
+			matches += len(m.Match(ev))
+		}
+		m.Publish()
+		var looked uint64
+		for c := range m.Costs {
+			looked += c.Evaluations
+		}
+		perEvent := float64(looked) / float64(len(events))
+		t.Logf("%5d rules: %.3f looked at per event, %d matches, %.1f MB", n, perEvent, matches, float64(m.Bytes())/1e6)
+		if perEvent > 2 {
+			t.Errorf("%d rules: %.1f of them are looked at for an event, want at most 2", n, perEvent)
+		}
+		if perRule := m.Bytes() / n; n >= 1000 && perRule > 4000 {
+			t.Errorf("%d rules take %d bytes each, want at most 4000", n, perRule)
+		}
+	}
+}
+
+// Whatever the index leaves out must be false: every rule is asked alone, too,
+// on events that are made to match some.
+func TestIndexedRulesAgreeWithEachAlone(t *testing.T) {
+	set, report := rules.Load([]rules.File{{Name: "generated.yaml", Content: GenerateRules(1000)}}, rules.Options{})
+	if set == nil {
+		t.Fatal(report.Err())
+	}
+	all, err := set.Compile(rules.MatchAll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := set.Compile(rules.MatchFirst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := make([]*program.Condition, len(all.Rules()))
+	for i, r := range all.Rules() {
+		if alone[i], _, err = program.Compile(fields.Default(), r.Tree); err != nil {
+			t.Fatal(err)
+		}
+	}
+	matched := 0
+	for _, ev := range append(standing(), matching()...) {
+		var want []*rules.Rule
+		for i, r := range all.Rules() {
+			if r.Types.Has(ev.Type()) && alone[i].Eval(ev) {
+				want = append(want, r)
+			}
+		}
+		got := all.Match(ev)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s %v: %d rules match, %d alone", ev.Type(), ev.Num, len(got), len(want))
+		}
+		if got := first.Match(ev); !slices.Equal(got, want[:min(1, len(want))]) {
+			t.Errorf("%s: the first match is not the first of %d", ev.Type(), len(want))
+		}
+		matched += len(want)
+	}
+	if matched < 20 {
+		t.Errorf("only %d matches: the events do not test much", matched)
+	}
+}
+
+// matching returns events of processes and files that generated rules name.
+func matching() []*state.Event {
+	var all []*state.Event
+	for i := range 1000 {
+		g := generator{rand.New(rand.NewPCG(uint64(i), 7)), i}
+		names := map[string]string{}
+		// What fill chooses for the first places, whatever the shape.
+		names["file"] = g.place("file")
+		g = generator{rand.New(rand.NewPCG(uint64(i), 7)), i}
+		names["name"] = g.place("name")
+		p := mixProgram{path: "/usr/bin/" + names["name"], comm: names["name"]}
+		e := state.New(state.Options{BootTime: 1_600_000_000e9})
+		ev := func(typ scap.EventType, params scaptest.P) {
+			all = append(all, e.Process(scaptest.Named(typ, uint64(1_700_000_000e9)+uint64(i), 7, params)))
+			e = state.New(state.Options{BootTime: 1_600_000_000e9})
+		}
+		ev(scap.EvExecveV19X, execParams(7, 1, p))
+		ev(scap.EvOpenatV2X, scaptest.P{"fd": int64(3), "dirfd": int64(-100), "name": names["file"], "flags": uint32(state.OpenRead), "dev": 8, "ino": 1})
+		ev(scap.EvOpenatV2X, scaptest.P{"fd": int64(3), "dirfd": int64(-100), "name": names["file"], "flags": uint32(state.OpenWrite), "dev": 8, "ino": 1})
+	}
+	return all
 }
