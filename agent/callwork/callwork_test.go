@@ -117,7 +117,7 @@ func TestExplainOnlyWhatSomeRulesAskFor(t *testing.T) {
 
 func TestAnUnknownNameSaysWhatIsAlike(t *testing.T) {
 	s := sideOf(t, config.BaseSyscalls{}, someRules)
-	for name, want := range map[string]string{"opnat": "", "execv": "execve", "x": "--list-events"} {
+	for name, want := range map[string]string{"opnat": "openat", "execv": "execve", "conect": "connect", "openatt": "openat", "ptraec": "ptrace", "x": "--list-events"} {
 		err := Explain(&bytes.Buffer{}, s, Options{Names: []string{name}})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)

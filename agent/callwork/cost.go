@@ -32,9 +32,15 @@ var high = scap.ParseSyscallSet("close", "fcntl", "lseek", "stat", "fstat", "lst
 // medium are the calls about files and sockets.
 var medium = sinsp.FileSet(sinsp.Current).Union(sinsp.NetSet())
 
+// rare are calls of those families that hardly anybody makes.
+var rare = scap.ParseSyscallSet("mount", "umount", "umount2", "chroot", "pivot_root", "io_uring_setup", "io_uring_register", "userfaultfd",
+	"open_by_handle_at", "creat", "listen", "bind")
+
 // CostOf returns the cost of a call or tracepoint.
 func CostOf(sc scap.SC) Cost {
 	switch {
+	case rare.Has(sc):
+		return Low
 	case veryHigh.Has(sc):
 		return VeryHigh
 	case high.Has(sc):

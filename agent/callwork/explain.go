@@ -132,21 +132,38 @@ func namedCalls(names []string) (scap.SyscallSet, error) {
 	return set, nil
 }
 
-// alike returns names that begin or end like one, to choose from.
+// alike names calls that may have been meant: a letter is missing or too many,
+// or the beginning is the same.
 func alike(name string) string {
 	const most = 5
-	var close []string
+	var near, same []string
 	for _, n := range scap.AllSyscalls().Names() {
-		begin, end := name[:min(3, len(name))], name[max(0, len(name)-4):]
-		if len(close) < most && len(name) > 2 && (strings.HasPrefix(n, begin) || strings.HasSuffix(n, end)) {
-			close = append(close, n)
+		switch {
+		case len(name) > 2 && abs(len(n)-len(name)) <= 2 && (within(name, n) || within(n, name)):
+			near = append(near, n)
+		case len(name) > 3 && strings.HasPrefix(n, name[:3]):
+			same = append(same, n)
 		}
 	}
-	if close == nil {
-		return " (tiercel --list-events prints all)"
+	if all := append(near, same...); len(all) > 0 {
+		return " (did you mean one of " + strings.Join(all[:min(most, len(all))], ", ") + "?)"
 	}
-	return " (did you mean one of " + strings.Join(close, ", ") + "?)"
+	return " (tiercel --list-events prints all)"
 }
+
+// within reports whether long has the letters of short in their order.
+func within(short, long string) bool {
+	for i := range len(short) {
+		j := strings.IndexByte(long, short[i])
+		if j < 0 {
+			return false
+		}
+		long = long[j+1:]
+	}
+	return true
+}
+
+func abs(n int) int { return max(n, -n) }
 
 // shown are the calls to print, in order of their names.
 func shown(sel *selection.Result, asked scap.SyscallSet, o *Options) []scap.SC {
