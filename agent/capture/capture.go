@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package capture knows the captures that alerts start: their names, and when
-// each of them ends.
+// Package capture writes a capture around each alert that asks for one: the
+// host as it is, what came just before where that is remembered, the event that
+// made the alert, and what follows until a limit is reached.
+//
+// What was remembered from before is older than the tables that begin the file:
+// a process that has ended by the time of the alert has its name only if the
+// past holds its beginning.
 package capture
 
 import "fmt"

@@ -3,10 +3,13 @@
 package sink
 
 import (
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -70,14 +73,18 @@ func Options(c *config.Config, stdout io.Writer, log *zap.Logger) output.HubOpti
 }
 
 func fileOf(c *config.Config, timeout time.Duration) (output.Sink, error) {
-	return NewFile(c.File.Filename, c.File.KeepAlive, 0, timeout), nil
+	mode, err := strconv.ParseUint(c.File.Permissions, 8, 9)
+	if err != nil {
+		return nil, fmt.Errorf("file: %q is no mode of a file, give one like 0600 (file_output.permissions)", c.File.Permissions)
+	}
+	return NewFile(c.File.Filename, c.File.KeepAlive, fs.FileMode(mode), timeout), nil
 }
 
 func httpOptions(c *config.Config, stdout io.Writer, timeout time.Duration) HTTPOptions {
 	h := &c.HTTP
 	o := HTTPOptions{
 		URL: h.URL, UserAgent: h.UserAgent, JSON: c.JSONOutput, Timeout: timeout, Retries: int(h.MaxTimeouts),
-		Compress: h.Compress, KeepAlive: h.KeepAlive,
+		Compress: h.Compress, KeepAlive: h.KeepAlive, TokenFile: h.TokenFile, HeadersFile: h.HeadersFile,
 		TLS: TLSFiles{Insecure: h.Insecure, CACert: h.CACert, CABundle: h.CABundle, CAPath: h.CAPath},
 	}
 	if h.MTLS {
