@@ -120,6 +120,31 @@ func TestEventsAreCountedUnderTheNamesOfRules(t *testing.T) {
 	}
 }
 
+func TestEventsInTheMakingAreNotTold(t *testing.T) {
+	for _, c := range []struct {
+		name                  string
+		seen, delivered, want uint64
+	}{
+		{"all are told", 100, 90, 100},
+		{"one is being made", 101, 90, 100},
+		{"one was delivered between the reads", 100, 91, 101},
+		{"too many to be in the making", 200, 90, 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, got := NewBoard(), Sample{}
+			s := b.Begin()
+			s.HasDriver = true
+			s.Driver.Counters = scap.Counters{Seen: c.seen, Delivered: c.delivered, DropsRing: 10}
+			s.Driver.PerCPU[0] = s.Driver.Counters
+			b.Commit()
+			b.Read(&got)
+			if got.Driver.Seen != c.want || got.Driver.PerCPU[0].Seen != c.want {
+				t.Errorf("seen %d, on the CPU %d, want %d", got.Driver.Seen, got.Driver.PerCPU[0].Seen, c.want)
+			}
+		})
+	}
+}
+
 func BenchmarkCount(b *testing.B) {
 	var c EventCounts
 	ev := scaptest.Named(scap.EvCloseX, 1, 1, scaptest.P{"res": 0, "fd": 3})
