@@ -21,10 +21,11 @@ type ruleOutput struct {
 
 // alertMaker turns matches into alerts. It belongs to the event loop.
 type alertMaker struct {
-	outputs []ruleOutput // by rules.Rule.Index
+	outputs []ruleOutput   // by rules.Rule.Index
+	same    *format.Format // what makes an alert a duplicate; nil: its message
 	// Scratch, reused.
-	alert        output.Alert
-	text, object []byte
+	alert             output.Alert
+	text, object, key []byte
 }
 
 // newAlertMaker compiles the outputs of all enabled rules.
@@ -33,6 +34,12 @@ func (r *run) newAlertMaker(cat fields.Catalog) (*alertMaker, error) {
 	var opts []format.Option
 	if r.cfg.BufferBase64 {
 		opts = append(opts, format.Base64Buffers)
+	}
+	if key := output.KeyFormat(r.cfg.Duplicates.Fields); key != "" && r.cfg.Duplicates.WindowMS > 0 {
+		var err error
+		if m.same, err = format.CompileOutput(cat, key); err != nil {
+			return nil, fmt.Errorf("duplicate_alerts.fields: %w", err)
+		}
 	}
 	for _, rule := range r.set.Enabled() {
 		if rule.Source != SourceSyscall {
@@ -87,7 +94,17 @@ func (m *alertMaker) make(ev *state.Event, rule *rules.Rule) *output.Alert {
 	if o.fields != nil {
 		m.object = o.fields.Append(m.object, ev)
 	}
-	return m.fill(ev.Timestamp(), rule)
+	a := m.fill(ev.Timestamp(), rule)
+	if m.same != nil {
+		m.key = m.appendKey(m.key[:0], ev)
+		a.Key = m.key
+	}
+	return a
+}
+
+func (m *alertMaker) appendKey(dst []byte, ev *state.Event) []byte {
+	dst, _ = m.same.AppendText(dst, ev)
+	return dst
 }
 
 func (m *alertMaker) fill(ts uint64, rule *rules.Rule) *output.Alert {
@@ -105,7 +122,7 @@ type early struct {
 	output                *ruleOutput
 	ts                    uint64
 	thread                *state.Thread // has the container and nothing else
-	text, object          []byte
+	text, object, key     []byte
 	textHoles, fieldHoles []format.Hole
 }
 
@@ -116,6 +133,9 @@ func (m *alertMaker) makeEarly(ev *state.Event, rule *rules.Rule) early {
 	e.text, e.textHoles = o.text.AppendEarly(nil, nil, ev)
 	if o.fields != nil {
 		e.object, e.fieldHoles = o.fields.AppendEarly(nil, nil, ev)
+	}
+	if m.same != nil {
+		e.key = m.appendKey(nil, ev)
 	}
 	return e
 }
@@ -128,5 +148,7 @@ func (m *alertMaker) complete(e *early) *output.Alert {
 	if e.output.fields != nil {
 		m.object = e.output.fields.AppendLate(m.object, e.object, e.fieldHoles, e.thread)
 	}
-	return m.fill(e.ts, e.rule)
+	a := m.fill(e.ts, e.rule)
+	a.Key = e.key
+	return a
 }

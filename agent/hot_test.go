@@ -4,6 +4,7 @@ package agent
 
 import (
 	"io"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -110,5 +111,16 @@ func BenchmarkAlert(b *testing.B) {
 	}
 	if w.detected == 0 {
 		b.Fatal("no alert")
+	}
+}
+
+func TestCaptureThatWaitsForAnAlertCostsNoAllocation(t *testing.T) {
+	w := newLoop(t)
+	r := loopRun(t)
+	r.cfg.Capture.Enabled, r.cfg.Capture.PathPrefix, r.cfg.Capture.PastMS = true, filepath.Join(t.TempDir(), "c"), 0
+	r.newCapture(w)
+	t.Cleanup(w.capture.Close)
+	if n := testing.AllocsPerRun(1000, func() { _ = w.handle() }); n != 0 {
+		t.Errorf("%v allocations for %d events", n, len(w.batch.Events))
 	}
 }

@@ -36,13 +36,9 @@ func (r *run) initOutputs() (bool, error) {
 
 // newHub opens the outputs of the plan.
 func (r *run) newHub() *output.Hub {
-	return output.NewHub(output.HubOptions{
-		Log: r.log.Logger, Form: r.form(), Timeout: outputTimeout(r.cfg), Capacity: r.cfg.QueueCapacity, Buffered: r.cfg.BufferedOutputs,
-		Stdout: r.Stdout, Replay: r.cfg.Engine.Kind == "replay",
-		Suppress: output.Suppression{
-			Window: time.Duration(r.cfg.Duplicates.WindowMS) * time.Millisecond, MaxKeys: int(r.cfg.Duplicates.MaxKeys),
-		},
-	}, sink.FromConfig(r.cfg, r.Stdout, r.log.Logger)...)
+	o := sink.Options(r.cfg, r.Stdout, r.log.Logger)
+	o.Form = r.form()
+	return output.NewHub(o, sink.FromConfig(r.cfg, r.Stdout, r.log.Logger)...)
 }
 
 // form is how alerts look.

@@ -233,6 +233,13 @@ func (w *watcher) take(next *run, info *metrics.Info) {
 	p.matcher.Adopt(w.matcher)
 	w.retire(w.matcher, p.matcher)
 	w.matcher, w.maker, w.info = p.matcher, p.maker, info
+	if next.captures() != w.captures {
+		former := w.capture
+		next.newCapture(w)
+		if former != nil {
+			next.closing.Go(former.Close)
+		}
+	}
 	w.alerts = next.alerts
 	w.alerts.SetForm(next.form())
 	w.maxTimeouts = uint64(p.cfg.TimeoutsMax)

@@ -15,6 +15,7 @@ import (
 func (r *run) closeOutputs(stats *scap.Stats) {
 	if r.watch != nil {
 		r.watch.dropHeld()
+		r.watch.capture.Close()
 	}
 	r.alerts.Close([]byte(r.summary(stats)), outputTimeout(r.cfg))
 	if r.watch != nil && r.watch.drv != nil && len(r.cfg.Drops.Actions) > 0 {

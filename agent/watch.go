@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tiercel/tiercel/agent/capture"
 	"github.com/tiercel/tiercel/agent/metrics"
 	"github.com/tiercel/tiercel/agent/output"
 	"github.com/tiercel/tiercel/agent/reload"
@@ -65,6 +66,8 @@ type watcher struct {
 	held        *container.Waiting[early] // alerts that wait for a container's details; nil: none do
 	observer    *observer                 // nil: nobody looks
 	info        *metrics.Info             // nil: nobody wants samples
+	capture     *capture.Capturer         // nil: off
+	captures    captureSettings           // of capture
 	counts      metrics.EventCounts
 	outputStats []output.OutputStats
 	stats       scap.Stats
@@ -103,6 +106,7 @@ func (r *run) watchEvents() (bool, error) {
 	r.observer.health.Witness(r.witnesses())
 	w.held = container.NewWaiting[early](r.cfg.Containers.Wait, r.cfg.Containers.MaxWaiting)
 	w.drops.log = w.log
+	r.startCapture(w)
 	w.actions = newDropActions(r.cfg.Drops, w.log, w.internal, w.start)
 	if r.opts.MaxSeconds > 0 {
 		w.deadline = w.start.Add(time.Duration(r.opts.MaxSeconds) * time.Second)
@@ -192,11 +196,13 @@ func (w *watcher) look(ev *state.Event) {
 	w.counts.Count(ev.Event)
 	for _, rule := range w.matcher.Match(ev) {
 		w.detected++
+		w.capture.OnMatch(rule)
 		if w.maker.outputs[rule.Index].waits && w.hold(ev, rule) {
 			continue
 		}
 		w.deliver(w.maker.make(ev, rule))
 	}
+	w.capture.OnEvent(ev) // the last one: it may settle the event
 }
 
 // tick does what does not belong to an event; it reports whether to end.
@@ -246,6 +252,7 @@ func (w *watcher) signal(s os.Signal) bool {
 }
 
 func (w *watcher) housekeeping(now time.Time) error {
+	w.capture.Tick(now)
 	if err := w.alerts.Check(now); err != nil {
 		return err
 	}
