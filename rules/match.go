@@ -20,8 +20,8 @@ const (
 )
 
 // Matcher tells which of the enabled rules on system calls an event matches.
-// One goroutine owns it; only Rules, Matches and Costs may be called from
-// others. A Matcher shares nothing that changes with others, so a new one can
+// One goroutine owns it; only Rules, Matches, Costs and Totals may be called
+// from others. A Matcher shares nothing that changes with others, so a new one can
 // be compiled while an old one is in use.
 type Matcher struct {
 	prog  *program.Program
@@ -30,6 +30,9 @@ type Matcher struct {
 	hits  []*Rule // of the last event, reused
 	costs []counters
 	first bool
+
+	events, finding atomic.Uint64 // as of the last Publish
+	base            Totals
 }
 
 // counters are what a rule has done and cost. The owner adds to base what the
@@ -51,6 +54,14 @@ type Cost struct {
 	// thousand is timed. A part that rules share is charged to the first of
 	// them that asks for it.
 	Nanoseconds uint64
+}
+
+// Totals are about all rules together.
+type Totals struct {
+	Events uint64 // that were matched
+	// Finding is the time in nanoseconds that it took to find the rules to
+	// look at, which no rule is charged with; estimated as the rules' own.
+	Finding uint64
 }
 
 // Compile makes one program of all rules on system calls that are enabled
@@ -111,11 +122,24 @@ func (m *Matcher) Costs(yield func(Cost) bool) {
 // Publish brings Costs up to date. Its owner calls it when it has a moment,
 // such as between batches of events when they are few.
 func (m *Matcher) Publish() {
+	events, finding := m.run.Totals()
+	m.events.Store(events)
+	m.finding.Store(finding)
 	m.run.Costs(func(id int32, evaluations, nanoseconds uint64) {
 		m.costs[id].evaluations.Store(evaluations)
 		m.costs[id].nanoseconds.Store(nanoseconds)
 	})
 }
+
+// Totals returns what is about all rules together, as of the last Publish.
+func (m *Matcher) Totals() Totals {
+	return Totals{m.base.Events + m.events.Load(), m.base.Finding + m.finding.Load()}
+}
+
+// SampleEvery sets how many events there are, on average, for one that is
+// timed; a profile times more of them than an agent. To be called before the
+// first Match.
+func (m *Matcher) SampleEvery(events uint32) { m.run.SampleEvery(events) }
 
 // Bytes is about what the compiled rules take in memory.
 func (m *Matcher) Bytes() int { return m.prog.Bytes() + m.run.Bytes() }
@@ -124,6 +148,7 @@ func (m *Matcher) Bytes() int { return m.prog.Bytes() + m.run.Bytes() }
 // not used any more after that. To be called before the first Match.
 func (m *Matcher) Adopt(old *Matcher) {
 	old.Publish()
+	m.base = old.Totals()
 	byName := make(map[string]Cost, len(old.rules))
 	for c := range old.Costs {
 		byName[c.Rule.Name] = c

@@ -74,10 +74,14 @@ func (p *Program) Match(ev *state.Event, r *Run, first bool) []int32 {
 	r.begin(ev)
 	r.out = r.out[:0]
 	timed := r.cost.sample()
-	if p.index.candidates(r) {
-		if timed {
-			r.cost.start()
-		}
+	if timed {
+		r.cost.start()
+	}
+	some := p.index.candidates(r)
+	if timed {
+		r.cost.found()
+	}
+	if some {
 		for i := range r.words {
 			for w := r.words[i]; w != 0; w &= w - 1 {
 				r.evalWord(64*i+bits.TrailingZeros64(w), timed, first)
