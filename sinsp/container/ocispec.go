@@ -130,10 +130,21 @@ func (i *Info) fillNamespaces(s *spec) {
 		*n.to = Yes
 		for _, have := range s.Linux.Namespaces {
 			if have.Type == n.typ {
-				*n.to = TriOf(strings.HasPrefix(have.Path, "/proc/1/"))
+				*n.to = joined(have.Path)
 			}
 		}
 	}
+}
+
+// joined tells by a namespace's path whether it is the host's.
+func joined(path string) Tri {
+	switch {
+	case path == "":
+		return No // a new one
+	case strings.HasPrefix(path, "/proc/1/"):
+		return Yes
+	}
+	return NotKnown
 }
 
 // privileged reports whether nothing is left of what holds a container back.

@@ -97,15 +97,21 @@ func (c *Client) List(ctx context.Context, yield func(container.Question)) error
 // away. Those of Kubernetes are told as questions for the CRI.
 func (c *Client) Watch(ctx context.Context, yield func(container.Event)) error {
 	stream, err := eventsapi.NewEventsClient(c.conn).Subscribe(ctx, &eventsapi.SubscribeRequest{Filters: []string{
-		`topic=="/containers/create"`, `topic=="/containers/update"`, `topic=="/containers/delete"`, `topic=="/tasks/start"`, `topic~="/namespaces/.*"`,
+		`topic=="/containers/create"`, `topic=="/containers/update"`, `topic=="/containers/delete"`, `topic=="/tasks/start"`, `topic=="/images/create"`, `topic~="/namespaces/.*"`,
 	}})
 	if err != nil {
 		return err
 	}
+	seen := make(map[string]bool)
 	for {
 		e, err := stream.Recv()
 		if err != nil {
 			return err
+		}
+		// Using a namespace makes it, without an event of its own.
+		if ns := e.GetNamespace(); !seen[ns] && ns != dockers && len(seen) < maxNamespaces {
+			seen[ns] = true
+			yield(container.Event{Namespaces: true})
 		}
 		if out, ok := happened(e); ok {
 			yield(out)

@@ -59,7 +59,6 @@ func New(o Options) (*Client, error) {
 	c, err := client.New(
 		client.WithHost("unix://"+o.Path),
 		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) { return dial.Unix(ctx, o.Path) }),
-		client.WithAPIVersionNegotiation(),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("docker client of %s: %w", o.Path, err)

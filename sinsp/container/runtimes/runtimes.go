@@ -345,10 +345,16 @@ var ways = map[container.Type][]container.Type{
 	container.Containerd: {container.Containerd, container.Docker},
 }
 
+// candidates are the sockets that may know the container of q. What containerd
+// itself says of a container of Kubernetes is less than the CRI says, and is
+// there earlier: it only counts where nobody speaks for the CRI.
 func (r *Runtimes) candidates(q *container.Question) []*socket {
 	all := r.all()
 	var l []*socket
 	for _, kind := range ways[q.Type] {
+		if kind == container.Containerd && q.Type == container.CRI && slices.ContainsFunc(l, func(s *socket) bool { return s.kind == container.CRI && s.paused() == 0 }) {
+			continue
+		}
 		for _, s := range all {
 			if s.kind == kind && s.mayTell(q) {
 				l = append(l, s)
