@@ -369,31 +369,6 @@ func TestDumpParsesBack(t *testing.T) {
 	}
 }
 
-func FuzzOptions(f *testing.F) {
-	for _, s := range []string{"a=b", "a[0].b=c", "a[][1]=2", `a\.b=1`, "x={a: 1}", "rules[].enable.tag=x", "webserver.listen_port=1", "a[9]=1"} {
-		f.Add(s, "engine: {kind: auto}\n")
-	}
-	f.Fuzz(func(t *testing.T, option, text string) {
-		tree, _, err := parse([]byte(text), "f", func(string) (string, bool) { return "$", true })
-		if err != nil || tree.Kind != Map {
-			return
-		}
-		options, err := splitOptions([]string{option})
-		if err != nil {
-			return
-		}
-		Check(tree)
-		c := &Config{tree: tree}
-		if c.apply(options, false) != nil {
-			return
-		}
-		if c.decode() == nil {
-			_ = c.check()
-		}
-		c.Dump()
-	})
-}
-
 func TestScalarsConvertLikeTheReference(t *testing.T) {
 	for text, want := range map[string]uint32{
 		"0x10": 16, "010": 8, "+5": 5, `"5 "`: 5, "'7'": 7, "+0x1F": 31,
