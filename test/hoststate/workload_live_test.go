@@ -31,6 +31,19 @@ var workloads = map[string]func() error{
 	"threadexec": threadExec,
 	"namespace":  namespace,
 	"identity":   identity,
+	"kinds":      kinds,
+	"storm":      storm,
+	"sockets6":   sockets6,
+	"unix":       unixSockets,
+	"passing":    passing,
+	"holdfile":   holdFile,
+	"sessions":   sessions,
+	"unshared":   unshared,
+	"users":      users,
+	"setids":     setIDs,
+	"jail":       jail,
+	"forks":      forks,
+	"mainless":   mainless,
 }
 
 // The main thread is kept for the main goroutine, so that all others run on
@@ -46,18 +59,23 @@ func TestMain(m *testing.M) {
 		fmt.Println(name, "failed:", err)
 		os.Exit(1)
 	}
+	stay()
+}
+
+// stay tells that the workload is ready, and waits for its end.
+func stay() {
 	fmt.Println("ready")
 	io.Copy(io.Discard, os.Stdin)
 }
 
 // start runs a workload as a child and waits until it is ready. Its input is
 // ours.
-func start(name string, attr *syscall.SysProcAttr) (*exec.Cmd, error) {
+func start(name string, attr *syscall.SysProcAttr, files ...*os.File) (*exec.Cmd, error) {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{"workload", name, "an argument"}
 	cmd.Env = append(os.Environ(), workloadVar+"="+name)
 	cmd.Stdin, cmd.Stderr = os.Stdin, os.Stderr
-	cmd.SysProcAttr = attr
+	cmd.SysProcAttr, cmd.ExtraFiles = attr, files
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
