@@ -106,3 +106,72 @@ func TestIgnoredOptionsSayWhy(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+func TestWorkCommands(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		cmd  Command
+		want Work
+		sets []string
+	}{
+		{"rules check a.yaml d --strict -j", RulesCheck, Work{Files: []string{"a.yaml", "d"}, Strict: true, JSON: true}, nil},
+		{"rules test d --run shell -v -o a=b", RulesTest, Work{Files: []string{"d"}, Run: "shell", Verbose: true}, []string{"a=b"}},
+		{"rules profile -e f.scap -n 5", RulesProfile, Work{Files: []string{}, Capture: "f.scap", Top: 5}, nil},
+		{"rules profile --driver kmod -d 3s r", RulesProfile, Work{Files: []string{"r"}, Duration: 3 * time.Second}, []string{"engine.kind=kmod"}},
+		{"rules explain-plan --event open --event close --rule x", RulesExplainPlan, Work{Files: []string{}, Events: []string{"open", "close"}, RuleNames: []string{"x"}}, nil},
+		{"syscalls explain open --on -A -o a=b", SyscallsExplain, Work{Files: []string{"open"}, OnlyOn: true}, []string{"base_syscalls.all=true", "a=b"}},
+		{"syscalls diff a b --exit-code --json", SyscallsDiff, Work{Files: []string{"a", "b"}, ExitCode: true, JSON: true}, nil},
+	} {
+		o, err := Parse(strings.Fields(c.args))
+		if err != nil {
+			t.Errorf("%s: %v", c.args, err)
+			continue
+		}
+		if c.cmd == RulesProfile && c.want.Duration == 0 {
+			c.want.Duration = 10 * time.Second
+		}
+		if o.Command != c.cmd {
+			t.Errorf("%s: command %q", c.args, o.Command)
+		}
+		if o.Command != RulesProfile {
+			o.Work.Duration = 0
+		}
+		if d := cmp.Diff(c.want, o.Work); d != "" {
+			t.Errorf("%s: %s", c.args, d)
+		}
+		if d := cmp.Diff(c.sets, o.Overrides); d != "" {
+			t.Errorf("%s: %s", c.args, d)
+		}
+	}
+}
+
+func TestWorkErrors(t *testing.T) {
+	for args, want := range map[string]string{
+		"rules check":                "rules check needs a file; see tiercel rules check --help",
+		"rules test":                 "rules test needs a file; see tiercel rules test --help",
+		"rules chekc x":              "there is no command 'rules chekc'; see tiercel rules --help",
+		"syscalls diff a":            "syscalls diff needs two files, but there are 1; see tiercel syscalls diff --help",
+		"rules profile -d -3s":       "rules profile: a time cannot be negative",
+		"rules profile --top -1":     "rules profile: --top cannot be negative",
+		"rules check x --frobnicate": "Option 'frobnicate' does not exist",
+	} {
+		_, err := Parse(strings.Fields(args))
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", args, err, want)
+		}
+	}
+}
+
+func TestEveryCommandDocumentsItsExitStatus(t *testing.T) {
+	for _, words := range []string{"rules check", "rules test", "rules profile", "rules explain-plan", "syscalls explain", "syscalls diff"} {
+		o, err := Parse(append(strings.Fields(words), "--help"))
+		if err != nil || !strings.Contains(o.HelpText, "Exit status: 0") {
+			t.Errorf("%s: %v\n%s", words, err, o.HelpText)
+		}
+		for _, line := range strings.Split(o.HelpText, "\n") {
+			if len(line) > 140 {
+				t.Errorf("%s: line of %d columns", words, len(line))
+			}
+		}
+	}
+}
