@@ -11,6 +11,8 @@ CASES      ?= ../shared/conformance
 SUDO       := $(if $(filter 0,$(shell id -u)),,sudo)
 # A tag vX.Y.Z names a release; anything else is a development version with its commit.
 VERSION    ?= $(or $(patsubst v%,%,$(shell git describe --tags --match 'v*' --dirty 2>/dev/null)),0.1.0-dev+$(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown))
+# Without the tag, grpc brings in its tracing pages and keeps the linker from dropping what is not used.
+TAGS       := grpcnotrace
 LDFLAGS    := -s -w -X github.com/tiercel/tiercel/agent.Version=$(VERSION)
 
 export CGO_ENABLED ?= 0
@@ -22,7 +24,7 @@ help: ## list the targets
 
 build: ## build bin/tiercel
 	@mkdir -p bin
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tiercel ./agent/cmd/tiercel
+	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o bin/tiercel ./agent/cmd/tiercel
 
 run: build ## build if needed, and watch this host with the default rules (ARGS="..." is passed on)
 	$(SUDO) bin/tiercel $(ARGS)
