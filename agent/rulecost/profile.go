@@ -33,6 +33,7 @@ type profile struct {
 	PerEvent float64       `json:"ns_per_event"`
 	Finding  float64       `json:"finding_ns_per_event"` // part of it: to find the rules to look at
 	Rules    []ruleProfile `json:"rules"`
+	Never    int           `json:"rules_never_evaluated"`
 	Left     int           `json:"rules_left_out,omitempty"`
 }
 
@@ -141,6 +142,8 @@ func newProfile(m *rules.Matcher, took time.Duration, top int) *profile {
 			Evaluations: c.Evaluations, Matches: c.Matches}
 		if c.Evaluations > 0 {
 			r.Each = float64(c.Nanoseconds) / float64(c.Evaluations)
+		} else {
+			p.Never++
 		}
 		total += c.Nanoseconds
 		p.Rules = append(p.Rules, r)
@@ -175,10 +178,10 @@ func (p *profile) write(w io.Writer, asJSON bool) error {
 	b.WriteString(".\nEstimated by samples; what rules share is charged to the first of them that asks.\n\n")
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "share\tns an event\tevaluated\tns each\tmatched\t  rule\n")
-	never := 0
+	left := p.Left - p.Never // of those that were evaluated
 	for _, r := range p.Rules {
 		if r.Evaluations == 0 {
-			never++
+			left++
 			continue
 		}
 		fmt.Fprintf(t, "%.1f %%\t%.1f\t%d\t%.0f\t%d\t  %s\n", 100*r.Share, r.PerEvent, r.Evaluations, r.Each, r.Matches, r.Rule)
@@ -186,11 +189,11 @@ func (p *profile) write(w io.Writer, asJSON bool) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	if never > 0 {
-		fmt.Fprintf(&b, "\n%s never evaluated: no event had what they need.\n", were(never))
+	if left > 0 {
+		fmt.Fprintf(&b, "\n%s left out (--top).\n", were(left))
 	}
-	if p.Left > 0 {
-		fmt.Fprintf(&b, "\n%s left out.\n", were(p.Left))
+	if p.Never > 0 {
+		fmt.Fprintf(&b, "\n%s never evaluated: no event had what they need.\n", were(p.Never))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
