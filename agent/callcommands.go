@@ -50,24 +50,23 @@ func (r *run) diffCalls() error {
 // side loads configuration and rules for a command. The file takes the place of
 // the one or the others, by what is in it; "": neither.
 func (r *run) side(file string) (callwork.Side, error) {
-	n := *r
-	opts := *r.opts
-	n.opts, n.plan = &opts, &plan{}
+	at := *r
+	var files []string
 	if file != "" {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			return callwork.Side{}, openError(file, err)
 		}
 		if callwork.IsRules(content) {
-			opts.Rules = []string{file}
+			files = []string{file}
 		} else {
+			opts := *r.opts
 			opts.ConfigFile = file
+			at.opts = &opts
 		}
 	}
-	if err := n.readConfigQuietly(); err != nil {
-		return callwork.Side{}, err
-	}
-	if _, err := n.loadRules(); err != nil {
+	n, err := at.load(files)
+	if err != nil {
 		return callwork.Side{}, err
 	}
 	s := callwork.Side{Name: file, Config: n.cfg, Rules: n.set}

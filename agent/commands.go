@@ -8,6 +8,7 @@ import (
 	"github.com/tiercel/tiercel/agent/captool"
 	"github.com/tiercel/tiercel/agent/cmdline"
 	"github.com/tiercel/tiercel/agent/config"
+	"github.com/tiercel/tiercel/agent/rulecost"
 	"github.com/tiercel/tiercel/agent/rulework"
 	"github.com/tiercel/tiercel/drivers"
 )
@@ -27,6 +28,8 @@ func (r *run) command() error {
 		return r.ruleCommand(rulework.Check)
 	case cmdline.RulesTest:
 		return r.ruleCommand(rulework.Test)
+	case cmdline.RulesExplainPlan:
+		return r.explainPlan()
 	case cmdline.SyscallsExplain:
 		return r.explainCalls()
 	case cmdline.SyscallsDiff:
@@ -62,6 +65,32 @@ func (r *run) readConfigQuietly() error {
 	}
 	r.cfg = cfg
 	return nil
+}
+
+// load loads configuration and rules quietly for a command. The rules are those
+// of the configuration or of -r, unless files are given.
+func (r *run) load(files []string) (*run, error) {
+	n := *r
+	opts := *r.opts
+	n.opts, n.plan = &opts, &plan{}
+	if len(files) > 0 {
+		opts.Rules = files
+	}
+	if err := n.readConfigQuietly(); err != nil {
+		return nil, err
+	}
+	_, err := n.loadRules()
+	return &n, err
+}
+
+// explainPlan is rules explain-plan: how events find the rules.
+func (r *run) explainPlan() error {
+	w := &r.opts.Work
+	n, err := r.load(w.Files)
+	if err != nil {
+		return err
+	}
+	return rulecost.Explain(r.Stdout, n.set, rulecost.ExplainOptions{Events: w.Events, Rules: w.RuleNames, JSON: w.JSON})
 }
 
 // ruleCommand runs a command on rules; its status is the exit status.

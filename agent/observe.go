@@ -23,17 +23,14 @@ type observer struct {
 	server  *webserver.Server // nil: off
 }
 
-// serve starts metrics and the web server of a live run.
+// serve starts metrics, and the web server of a live run.
 func (r *run) serve() (bool, error) {
-	if r.cfg.Engine.Kind == "replay" {
-		return false, nil
-	}
 	r.observer = &observer{metrics: metrics.New(r.metricsOptions()), health: webserver.NewHealth()}
 	return false, r.startServer()
 }
 
 func (r *run) startServer() error {
-	if !r.cfg.Webserver.Enabled {
+	if !r.cfg.Webserver.Enabled || r.cfg.Engine.Kind == "replay" {
 		return nil
 	}
 	o := r.observer
@@ -75,6 +72,15 @@ type programs interface {
 
 // observed reports whether anybody looks at the samples of a plan.
 func (p *plan) observed() bool { return p.cfg.Metrics.Enabled || p.cfg.Webserver.Enabled }
+
+// observe makes the loop tell the observer of the plan.
+func (r *run) observe(w *watcher) {
+	w.observer = r.observer
+	if r.observed() {
+		w.info = r.describeRun(w.start, w.start)
+	}
+	r.observer.health.Witness(r.witnesses())
+}
 
 // describeRun is what metrics tell of a plan besides numbers.
 func (r *run) describeRun(began, reloaded time.Time) *metrics.Info {

@@ -20,6 +20,7 @@ func (r *run) replay(w *watcher) error {
 	defer player.Close()
 	w.src, w.player = player, player
 	w.engine = replay.NewEngine(int(r.cfg.ThreadTableSize))
+	r.observe(w)
 	r.startCapture(w)
 	r.watch = w
 	r.log.Info("Replaying events from the capture file: " + player.Path)

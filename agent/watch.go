@@ -83,7 +83,7 @@ func (r *run) watchEvents() (bool, error) {
 	}
 	w := &watcher{
 		matcher: r.matcher, maker: r.maker, alerts: r.alerts, log: r.log.Logger, signals: r.Signals, start: time.Now(),
-		posted: make(chan func()), files: r.files, maxTimeouts: uint64(r.cfg.TimeoutsMax), observer: r.observer,
+		posted: make(chan func()), files: r.files, maxTimeouts: uint64(r.cfg.TimeoutsMax),
 	}
 	if r.opts.MaxSeconds > 0 {
 		w.limitNS = uint64(r.opts.MaxSeconds) * uint64(time.Second)
@@ -100,10 +100,7 @@ func (r *run) watchEvents() (bool, error) {
 	}
 	r.logDegraded(o.degraded)
 	w.src, w.drv, w.engine = o.src, o.drv, o.engine
-	if r.observed() {
-		w.info = r.describeRun(w.start, w.start)
-	}
-	r.observer.health.Witness(r.witnesses())
+	r.observe(w)
 	w.held = container.NewWaiting[early](r.cfg.Containers.Wait, r.cfg.Containers.MaxWaiting)
 	w.drops.log = w.log
 	r.startCapture(w)

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestCommandsUseTheConfigurationAndTheRulesThatTheAgentWouldUse(t *testing.T) {
+	rules := ruleOn("Opens", "/etc/a", "a") + "- rule: Modes\n  desc: d\n  condition: evt.type = chmod\n  output: o\n  priority: INFO\n"
+	other := "- rule: Owners\n  desc: d\n  condition: evt.type = chown\n  output: o\n  priority: INFO\n"
+	broken := "- rule: Broken\n  desc: d\n  condition: proc.nmae = cat\n  output: o\n  priority: INFO\n"
+	w := newWorld(t, "")
+	a, b, bad := w.file("a.yaml", rules), w.file("b.yaml", other), w.file("bad.yaml", broken)
+	for _, c := range []struct {
+		name   string
+		args   []string
+		status int
+		want   string // on standard output
+		err    string // on standard error
+	}{
+		{"check a good file", []string{"rules", "check", a}, 0, "0 errors", ""},
+		{"check a broken file", []string{"rules", "check", bad}, 1, "proc.name", ""},
+		{"check a file that is not there", []string{"rules", "check", "/nowhere.yaml"}, 2, "", "Error: "},
+		{"explain-plan", []string{"rules", "explain-plan", a}, 0, "Modes", ""},
+		{"explain-plan of broken rules", []string{"rules", "explain-plan", bad}, 1, "", "did you mean 'proc.name'?"},
+		{"explain a call that a rule asks for", []string{"syscalls", "explain", "-r", a, "chmod"}, 0, `"Modes"`, ""},
+		{"explain honours the configuration", []string{"syscalls", "explain", "-r", a, "-o", "base_syscalls.custom_set[]=!chmod", "chmod"}, 0, "off", ""},
+		{"diff of two rules files", []string{"syscalls", "diff", a, b}, 0, "+ chown", ""},
+		{"diff that finds something can fail", []string{"syscalls", "diff", "--exit-code", a, b}, 1, "+ chown", ""},
+		{"diff with itself", []string{"syscalls", "diff", "--exit-code", a, a}, 0, "", ""},
+		{"diff with a file that is not there", []string{"syscalls", "diff", a, "/nowhere.yaml"}, 1, "", "Error: /nowhere.yaml: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, "", c.args...)
+			if s := w.run(); s != c.status {
+				t.Errorf("status %d, want %d", s, c.status)
+			}
+			if !strings.Contains(w.out.String(), c.want) || !strings.Contains(w.err.String(), c.err) {
+				t.Errorf("want %q and %q\nstdout: %s\nstderr: %s", c.want, c.err, &w.out, &w.err)
+			}
+			if c.status == 0 && w.err.String() != "" {
+				t.Errorf("stderr: %s", &w.err)
+			}
+		})
+	}
+}
