@@ -129,14 +129,14 @@ func TestFullTableOfProtectedThreadsRefuses(t *testing.T) {
 // TestForkStormsDoNotGrowTheModel plays a day of forks with ids that come
 // again, some exits lost.
 func TestForkStormsDoNotGrowTheModel(t *testing.T) {
-	n := 100_000
+	n := 40_000
 	r := rand.New(rand.NewPCG(3, 4))
 	live := map[int64]bool{1: true, 100: true}
 	h := newHostWith(t, Options{BootTime: boot, Alive: func(tid int64) bool { return live[tid] }})
 	h.open(100, 3, "/x", OpenRead)
 	step := uint64(24*3600e9) / uint64(n)
 	cycle := func(i int) {
-		tid := 300 + int64(i)%30_000 // comes again after a while
+		tid := 300 + int64(i)%8_000 // comes again after a while
 		h.ts += step
 		h.clone(100, tid, 0)
 		if i%2 == 0 {
@@ -147,7 +147,7 @@ func TestForkStormsDoNotGrowTheModel(t *testing.T) {
 			h.exit(tid)
 		}
 	}
-	for i := range 30_000 {
+	for i := range 10_000 {
 		cycle(i)
 	}
 	before := heap()

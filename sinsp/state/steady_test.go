@@ -5,6 +5,7 @@ package state
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"testing"
 
@@ -103,51 +104,81 @@ func TestOpenAndCloseDoNotAllocateInSteadyState(t *testing.T) {
 }
 
 func TestForksLeaveNothingBehind(t *testing.T) {
-	n := 300_000
-	if testing.Short() {
-		n = 30_000
+	tests := []struct {
+		name  string
+		n     int
+		lost  int // one of so many exits; 0 = none
+		grows int64
+	}{
+		{"a million processes", 1_000_000, 0, 1 << 20},
+		{"whose exits are lost at times", 150_000, 10, 2 << 20},
 	}
-	h := steadyHost(t)
-	for i := range int64(50) {
-		h.open(100, 10+i, fmt.Sprintf("/open/%d", i), OpenRead)
-	}
-	threads, fds := h.e.NumThreads(), h.e.Counters().FDs
-	s := processes()
-	ids := make([][]byte, len(s))
-	for i, ev := range s {
-		ids[i] = ev.Raw()
-	}
-	cycle := func(i int) {
-		// Another child each time, with an argument of its own.
-		tid := uint64(200 + i%30000)
-		for k, raw := range ids {
-			if k > 0 {
-				binary.LittleEndian.PutUint64(raw[8:], tid)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			n := tt.n
+			if testing.Short() {
+				n /= 10
 			}
-			binary.LittleEndian.PutUint64(raw, epoch+uint64(i)*1e5+uint64(k))
+			h := steadyHost(t)
+			for i := range int64(50) {
+				h.open(100, 10+i, fmt.Sprintf("/open/%d", i), OpenRead)
+			}
+			threads, fds := h.e.NumThreads(), h.e.Counters().FDs
+			forks := newForker(tt.lost)
+			for i := range 60_000 {
+				forks.play(h.e, i)
+			}
+			before := heap()
+			for i := range n {
+				forks.play(h.e, i)
+			}
+			h.tick()
+			if grown := int64(heap()) - int64(before); grown > tt.grows {
+				t.Errorf("the heap grew by %d bytes in %d processes", grown, n)
+			}
+			checkTables(t, h.e)
+			if tt.lost > 0 {
+				return
+			}
+			equal(t, "threads", h.e.NumThreads(), threads)
+			equal(t, "groups", len(h.e.groups), threads)
+			equal(t, "descriptors", h.e.Counters().FDs, fds)
+			equal(t, "children of the shell", h.thread(100).NumChildren(), 0)
+		})
+	}
+}
+
+// forker plays processes(), as another child each time, with an argument of its
+// own.
+type forker struct {
+	s    stream
+	lost int
+	r    *rand.Rand
+}
+
+func newForker(lost int) *forker {
+	return &forker{processes(), lost, rand.New(rand.NewPCG(7, 8))}
+}
+
+func (f *forker) play(e *Engine, i int) {
+	tid := uint64(200 + i%30000)
+	for k, ev := range f.s {
+		raw := ev.Raw()
+		if k > 0 {
+			binary.LittleEndian.PutUint64(raw[8:], tid)
 		}
-		setParam(s[0], 0, tid)
-		for _, k := range []int{1, 2} {
-			setParam(s[k], paramIndex(s[k].Type(), pPID), tid)
-		}
-		copy(s[2].Param(2), fmt.Sprintf("-%d", i%10))
-		s.play(h.e)
+		binary.LittleEndian.PutUint64(raw, epoch+uint64(i)*1e5+uint64(k))
 	}
-	for i := range 5000 {
-		cycle(i)
+	setParam(f.s[0], 0, tid)
+	for _, k := range []int{1, 2} {
+		setParam(f.s[k], paramIndex(f.s[k].Type(), pPID), tid)
 	}
-	before := heap()
-	for i := range n {
-		cycle(i)
+	copy(f.s[2].Param(2), fmt.Sprintf("-%d", i%10))
+	if f.lost > 0 && f.r.IntN(f.lost) == 0 {
+		f.s[:len(f.s)-1].play(e)
+		return
 	}
-	h.tick()
-	if grown := int64(heap()) - int64(before); grown > 1<<20 {
-		t.Errorf("the heap grew by %d bytes in %d processes", grown, n)
-	}
-	equal(t, "threads", h.e.NumThreads(), threads)
-	equal(t, "groups", len(h.e.groups), threads)
-	equal(t, "descriptors", h.e.Counters().FDs, fds)
-	equal(t, "children of the shell", h.thread(100).NumChildren(), 0)
+	f.s.play(e)
 }
 
 func setParam(ev *scap.Event, i int, v uint64) {
