@@ -127,6 +127,9 @@ func absPath(ev *state.Event, i int, out *Value) bool {
 		return false
 	}
 	from := len(ev.Arena)
+	if isClean(s) {
+		return out.setText(s)
+	}
 	if s[0] == '/' { // may still lead through .. or //
 		ev.Arena = state.JoinPath(ev.Arena, "/", s)
 		return out.setArena(ev, from)
@@ -142,6 +145,20 @@ func absPath(ev *state.Event, i int, out *Value) bool {
 		return out.setText(s)
 	}
 	return out.setArena(ev, from)
+}
+
+// isClean reports whether an absolute path is surely what JoinPath would make
+// of it. Most are, and need no copy then.
+func isClean(s string) bool {
+	if s[0] != '/' || len(s) > 1024 || len(s) > 1 && s[len(s)-1] == '/' {
+		return false
+	}
+	for i := range len(s) - 1 {
+		if s[i] == '/' && (s[i+1] == '/' || s[i+1] == '.') {
+			return false
+		}
+	}
+	return true
 }
 
 // evtAbsPath is the path of any call that has one, whatever came of it.
