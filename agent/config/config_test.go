@@ -297,13 +297,13 @@ func TestUnknownKeysAreWarnedAboutWithASuggestion(t *testing.T) {
 func TestSchemaCheck(t *testing.T) {
 	for text, want := range map[string]string{
 		"json_output: true\nengine: {kind: kmod}\n": "",
-		"json_output: yes\n":                        `<root>[json_output]: must be true or false, is "yes".`,
-		"webserver: {}\n":                           "<root>[webserver]: must have at least one key.",
-		"webserver: {listen_prt: 1}\n":              `<root>[webserver]: unknown key "listen_prt". Did you mean "listen_port"?`,
-		"engine: {kmod: {buf_size_preset: 1}}\n":    `<root>[engine]: lacks the required key "kind".`,
-		"rules_files: x\n":                          "<root>[rules_files]: must be a list, is a single value.",
-		"capture: {max_file_size_mb: 2000000}\n":    "<root>[capture][max_file_size_mb]: must lie between 0 and 1.048576e+06, is 2000000.",
-		"config_files: [{path: x, strategy: no}]\n": "<root>[config_files][0]: the value has none of the allowed shapes.",
+		"json_output: yes\n":                        `<root>[json_output]: must be true or false, is "yes". (line 1, column 14)`,
+		"webserver: {}\n":                           "<root>[webserver]: must have at least one key. (line 1, column 12)",
+		"webserver: {listen_prt: 1}\n":              `<root>[webserver]: unknown key "listen_prt". Did you mean "listen_port"? (line 1, column 13)`,
+		"engine: {kmod: {buf_size_preset: 1}}\n":    `<root>[engine]: lacks the required key "kind". (line 1, column 9)`,
+		"rules_files: x\n":                          "<root>[rules_files]: must be a list, is a single value. (line 1, column 14)",
+		"capture: {max_file_size_mb: 2000000}\n":    "<root>[capture][max_file_size_mb]: must lie between 0 and 1048576, is 2000000. (line 1, column 29)",
+		"config_files: [{path: x, strategy: no}]\n": "<root>[config_files][0]: the value has none of the allowed shapes. (line 1, column 16)",
 		"static_fields: {a: b, n: 3}\n":             "",
 	} {
 		n, _, err := parse([]byte(text), "f", nil)

@@ -66,7 +66,7 @@ func TestContainerSettingsThatMakeNoSenseAreErrors(t *testing.T) {
 
 func TestUnknownContainerSettingsAreWarnedAbout(t *testing.T) {
 	c := must(t, main("plugins:\n  - {name: container, library_path: x.so, init_config: {engines: {dokcer: {enabled: true}}}}\n"))
-	want := `plugin 'container' at main.yaml:2:56: init_config[engines]: unknown key "dokcer". Did you mean "docker"?`
+	want := `plugin 'container' at main.yaml:2:56: init_config[engines]: unknown key "dokcer". Did you mean "docker"? (line 2, column 67)`
 	if len(c.Warnings) != 1 || c.Warnings[0] != want {
 		t.Errorf("%q", c.Warnings)
 	}

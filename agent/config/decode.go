@@ -238,10 +238,21 @@ func decodeRules(c *Config, n *Node) error {
 	return nil
 }
 
+// decodeStatic reads a map of texts; one that has anything else has nothing.
 func decodeStatic(c *Config, n *Node) error {
+	var fields []StaticField
 	for i, key := range n.Keys {
-		c.StaticFields = append(c.StaticFields, StaticField{key, n.Items[i].Text})
+		v := n.Items[i]
+		switch {
+		case v.Kind == List || v.Kind == Map:
+			return nil
+		case v.written:
+			fields = append(fields, StaticField{key, "null"})
+		default:
+			fields = append(fields, StaticField{key, v.Text})
+		}
 	}
+	c.StaticFields = fields
 	return nil
 }
 

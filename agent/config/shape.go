@@ -139,21 +139,21 @@ func (s *Shape) check(n *Node, at string) string {
 				return ""
 			}
 		}
-		return at + ": the value has none of the allowed shapes."
+		return n.faulty(at, "the value has none of the allowed shapes.")
 	}
 	switch s.typ {
 	case "":
 		return ""
 	case "null":
 		if n.Kind != Null {
-			return fmt.Sprintf("%s: must be nothing, is %s.", at, n.Kind)
+			return n.faulty(at, "must be nothing, is %s.", n.Kind)
 		}
 		return ""
 	case "object":
 		return s.checkObject(n, at)
 	case "array":
 		if n.Kind != List {
-			return fmt.Sprintf("%s: must be a list, is %s.", at, n.Kind)
+			return n.faulty(at, "must be a list, is %s.", n.Kind)
 		}
 		for i, item := range n.Items {
 			if r := s.items.check(item, fmt.Sprintf("%s[%d]", at, i)); r != "" {
@@ -163,14 +163,14 @@ func (s *Shape) check(n *Node, at string) string {
 		return ""
 	}
 	if n.Kind != Scalar {
-		return fmt.Sprintf("%s: must be a %s, is %s.", at, s.typ, n.Kind)
+		return n.faulty(at, "must be a %s, is %s.", s.typ, n.Kind)
 	}
-	return s.checkScalar(n.Text, at)
+	return s.checkScalar(n, at)
 }
 
 func (s *Shape) checkObject(n *Node, at string) string {
 	if n.Kind != Map {
-		return fmt.Sprintf("%s: must be a map, is %s.", at, n.Kind)
+		return n.faulty(at, "must be a map, is %s.", n.Kind)
 	}
 	if s.open {
 		for i, key := range n.Keys {
@@ -184,7 +184,7 @@ func (s *Shape) checkObject(n *Node, at string) string {
 		return ""
 	}
 	if len(n.Keys) == 0 && !s.empty && at != "<root>" {
-		return at + ": must have at least one key."
+		return n.faulty(at, "must have at least one key.")
 	}
 	for i, key := range n.Keys {
 		child := s.child(key)
@@ -192,7 +192,7 @@ func (s *Shape) checkObject(n *Node, at string) string {
 			continue
 		}
 		if child == nil || child.hidden {
-			return fmt.Sprintf("%s: unknown key %q.%s", at, key, s.hint(key))
+			return (&Node{Origin: n.Items[i].KeyOrigin}).faulty(at, "unknown key %q.%s", key, s.hint(key))
 		}
 		if r := child.check(n.Items[i], at+"["+key+"]"); r != "" {
 			return r
@@ -200,19 +200,29 @@ func (s *Shape) checkObject(n *Node, at string) string {
 	}
 	for _, p := range s.props {
 		if p.required && n.Get(p.name) == nil {
-			return fmt.Sprintf("%s: lacks the required key %q.", at, p.name)
+			return n.faulty(at, "lacks the required key %q.", p.name)
 		}
 	}
 	return ""
 }
 
-func (s *Shape) checkScalar(text, at string) string {
+// faulty words a reason: the place by keys, what is wrong, and where it stands.
+func (n *Node) faulty(at, format string, args ...any) string {
+	reason := at + ": " + fmt.Sprintf(format, args...)
+	if n.Origin.Line > 0 {
+		reason += fmt.Sprintf(" (line %d, column %d)", n.Origin.Line, n.Origin.Col)
+	}
+	return reason
+}
+
+func (s *Shape) checkScalar(n *Node, at string) string {
+	text := n.Text
 	var v float64
 	var err error
 	switch s.typ {
 	case "boolean":
 		if text != "true" && text != "false" {
-			return fmt.Sprintf("%s: must be true or false, is %q.", at, text)
+			return n.faulty(at, "must be true or false, is %q.", text)
 		}
 	case "integer":
 		var i int64
@@ -227,11 +237,11 @@ func (s *Shape) checkScalar(text, at string) string {
 	}
 	switch {
 	case err != nil:
-		return fmt.Sprintf("%s: must be a number, is %q.", at, text)
+		return n.faulty(at, "must be a number, is %q.", text)
 	case s.limited && (v < s.min || v > s.max):
-		return fmt.Sprintf("%s: must lie between %v and %v, is %s.", at, s.min, s.max, text)
+		return n.faulty(at, "must lie between %s and %s, is %s.", plain(s.min), plain(s.max), text)
 	case s.enum != nil && !contains(s.enum, text):
-		return fmt.Sprintf("%s: must be one of %s, is %q.", at, strings.Join(s.enum, ", "), text)
+		return n.faulty(at, "must be one of %s, is %q.", strings.Join(s.enum, ", "), text)
 	}
 	return ""
 }
