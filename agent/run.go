@@ -134,7 +134,7 @@ const stderrTimeout = time.Second
 // Main runs the agent once and returns the exit status.
 func Main(sys *System) int {
 	r := &run{System: sys, plan: &plan{}, log: log.NewSwitch(), closing: new(sync.WaitGroup)}
-	r.stderr = output.NewQueue(sys.Stderr, 4096, false)
+	r.stderr = output.NewQueue(sys.Stderr, 4096)
 	err := r.steps()
 	err = errors.Join(err, r.tearDown())
 	status := 0

@@ -4,6 +4,7 @@ package output
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -71,20 +72,18 @@ type gate struct {
 	mu   sync.Mutex
 	open chan struct{}
 	got  bytes.Buffer
-	n    int
 }
 
 func (g *gate) Write(p []byte) (int, error) {
 	<-g.open
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.n++
 	return g.got.Write(p)
 }
 
-func TestBlockedOutputNeverBlocksTheLoopAndEveryLossIsCounted(t *testing.T) {
+func TestBlockedWriterNeverBlocksThoseWhoOffer(t *testing.T) {
 	g := &gate{open: make(chan struct{})}
-	q := NewQueue(g, 10, false)
+	q := NewQueue(g, 10)
 	const n = 1000
 	taken := 0
 	for i := range n {
@@ -92,13 +91,8 @@ func TestBlockedOutputNeverBlocksTheLoopAndEveryLossIsCounted(t *testing.T) {
 			taken++
 		}
 	}
-	if taken >= n || uint64(n-taken) != q.Dropped() {
-		t.Errorf("%d of %d taken, %d counted as dropped", taken, n, q.Dropped())
-	}
-	for end := time.Now().Add(2 * time.Second); q.BlockedFor(time.Now()) == 0; {
-		if time.Now().After(end) {
-			t.Fatal("the blocked write is not seen")
-		}
+	if taken >= n || taken < 10 {
+		t.Errorf("%d of %d taken", taken, n)
 	}
 	close(g.open)
 	if left := q.Close([]byte("bye\n"), 5*time.Second); left != 0 {
@@ -112,32 +106,9 @@ func TestBlockedOutputNeverBlocksTheLoopAndEveryLossIsCounted(t *testing.T) {
 	}
 }
 
-func TestOfferWithinWaitsForRoom(t *testing.T) {
+func TestClosingDoesNotWaitForABlockedWriter(t *testing.T) {
 	g := &gate{open: make(chan struct{})}
-	q := NewQueue(g, 1, false)
-	for q.Offer([]byte("x")) || q.BlockedFor(time.Now()) == 0 {
-	}
-	q.Offer([]byte("x")) // the writer may have taken one meanwhile
-	dropped := q.Dropped()
-	if q.OfferWithin([]byte("late"), 5*time.Millisecond) {
-		t.Error("a full queue took a line")
-	}
-	if q.Dropped() != dropped {
-		t.Error("a line that may be offered again counts as dropped")
-	}
-	close(g.open)
-	if !q.OfferWithin([]byte("late"), 5*time.Second) {
-		t.Error("there was room, but the line was not taken")
-	}
-	q.Close(nil, 5*time.Second)
-	if !strings.HasSuffix(g.got.String(), "late\n") {
-		t.Errorf("written: %s", &g.got)
-	}
-}
-
-func TestClosingDoesNotWaitForABlockedOutput(t *testing.T) {
-	g := &gate{open: make(chan struct{})}
-	q := NewQueue(g, 100, false)
+	q := NewQueue(g, 100)
 	for range 5 {
 		q.Offer([]byte("x"))
 	}
@@ -150,10 +121,19 @@ func TestClosingDoesNotWaitForABlockedOutput(t *testing.T) {
 	<-q.done // the writer ends as soon as it can
 }
 
-func TestUnbufferedLinesArriveWithoutWaiting(t *testing.T) {
+func TestAClosedQueueRefusesLines(t *testing.T) {
+	var b bytes.Buffer
+	q := NewQueue(&b, 10)
+	q.Close(nil, time.Second)
+	if q.Offer([]byte("late")) || b.Len() > 0 {
+		t.Error("it took one")
+	}
+}
+
+func TestLinesArriveWithoutWaiting(t *testing.T) {
 	g := &gate{open: make(chan struct{})}
 	close(g.open)
-	q := NewQueue(g, 0, false)
+	q := NewQueue(g, 0)
 	defer q.Close(nil, time.Second)
 	q.Offer([]byte("now"))
 	for end := time.Now().Add(500 * time.Millisecond); ; {
@@ -169,51 +149,66 @@ func TestUnbufferedLinesArriveWithoutWaiting(t *testing.T) {
 	}
 }
 
-func TestBufferedLinesAreGathered(t *testing.T) {
-	g := &gate{open: make(chan struct{})}
-	close(g.open)
-	q := NewQueue(g, 0, true)
-	for range 50 {
-		q.Offer([]byte("line"))
-		time.Sleep(100 * time.Microsecond)
-	}
-	q.Close(nil, time.Second)
-	if g.n != 1 || strings.Count(g.got.String(), "line\n") != 50 {
-		t.Errorf("%d writes, %d bytes", g.n, g.got.Len())
-	}
+// refusing is a writer that fails the first writes.
+type refusing struct {
+	n   int
+	got bytes.Buffer
 }
 
-type broken struct{}
-
-func (broken) Write([]byte) (int, error) { return 0, errors.New("no space") }
-
-func TestFailedWritesAreCountedAndLaterOnesStillTried(t *testing.T) {
-	q := NewQueue(broken{}, 0, false)
-	for range 3 {
-		q.Offer([]byte("x"))
-		for q.bytes.Load() > 0 {
-			time.Sleep(time.Millisecond)
-		}
+func (r *refusing) Write(p []byte) (int, error) {
+	if r.n--; r.n >= 0 {
+		return 0, errors.New("no space")
 	}
+	return r.got.Write(p)
+}
+
+func TestAfterAFailedWriteLaterLinesAreStillTried(t *testing.T) {
+	r := &refusing{n: 1}
+	q := NewQueue(r, 0)
+	q.Offer([]byte("lost"))
+	for q.waiting.Load() > 0 {
+		runtime.Gosched()
+	}
+	q.Offer([]byte("there"))
 	q.Close(nil, time.Second)
-	if n, err := q.Failed(); n == 0 || err == nil {
-		t.Errorf("%d failures, %v", n, err)
+	if r.got.String() != "there\n" {
+		t.Errorf("got %q", &r.got)
 	}
 }
 
 func TestOfferDoesNotAllocateInSteadyState(t *testing.T) {
 	g := &gate{open: make(chan struct{})}
 	close(g.open)
-	q := NewQueue(g, 0, true)
+	q := NewQueue(g, 0)
 	defer q.Close(nil, time.Second)
 	line := bytes.Repeat([]byte("x"), 200)
 	offer := func() {
 		for q.bytes.Load() > 0 { // let the writer give the line's memory back
 			runtime.Gosched()
 		}
+		g.mu.Lock()
+		g.got.Reset()
+		g.mu.Unlock()
 		q.Offer(line)
 	}
+	offer()
 	if n := testing.AllocsPerRun(200, offer); n > 0 {
-		t.Errorf("%v allocations an alert", n)
+		t.Errorf("%v allocations a line", n)
 	}
+}
+
+func FuzzJSONAlertIsJSON(f *testing.F) {
+	f.Add("rule", "message", "host", "tag", uint64(1))
+	f.Add("\"\\\x00\n", "\xff\xfe\u2028", "</script>", "\t", uint64(1<<63))
+	f.Fuzz(func(t *testing.T, rule, message, host, tag string, ts uint64) {
+		form := Form{JSON: true, Hostname: host, Output: true, Message: true, Fields: true, Tags: true}
+		b := form.Append(nil, &Alert{TimeNS: ts, Priority: "Error", Rule: rule, Source: "syscall", Tags: []string{tag}, Message: []byte(message)})
+		if !json.Valid(b) || bytes.IndexByte(b, '\n') >= 0 {
+			t.Errorf("%q", b)
+		}
+		text := (&Form{}).Append(nil, &Alert{TimeNS: ts, Priority: "Error", Message: []byte(message)})
+		if bytes.IndexByte(text, '\n') >= 0 {
+			t.Errorf("%q forges a second alert", text)
+		}
+	})
 }

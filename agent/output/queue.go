@@ -4,177 +4,133 @@ package output
 
 import (
 	"bufio"
-	"bytes"
 	"io"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Bounds of a queue: the default number of alerts, and the bytes that they may
-// hold together whatever their number.
+// Bounds of a queue: the default number of alerts or lines, and the bytes that
+// they may hold together whatever their number.
 const (
 	DefaultCapacity = 16384
 	maxBytes        = 16 << 20
 )
 
-// flushIdle is how long a buffered line waits when nothing follows it.
-const flushIdle = time.Second
-
-// Queue stands between the event loop and a writer that may block. One
-// goroutine offers lines, one of the queue's own writes them.
+// Queue stands between those who log and standard error, which may block. Any
+// goroutine may offer lines at any time; one of the queue's own writes them.
 type Queue struct {
-	out      io.Writer
-	buffered bool
-	lines    chan *[]byte
-	pool     sync.Pool
-	done     chan struct{}
-	abandon  atomic.Bool
+	out   io.Writer
+	lines chan *[]byte
+	pool  sync.Pool
+	stop  chan struct{} // closed: write what waits, then end
+	done  chan struct{}
+	last  []byte // written at the end; set before stop
 
-	bytes     atomic.Int64 // held by queued lines
-	taken     atomic.Int64 // lines accepted
-	written   atomic.Int64 // lines handed to out
-	dropped   atomic.Uint64
-	failed    atomic.Uint64
-	writingNS atomic.Int64 // when the write that is under way began; 0: none
-	err       atomic.Pointer[error]
+	bytes   atomic.Int64 // held by queued lines
+	waiting atomic.Int64 // lines
+	closed  atomic.Bool
+	abandon atomic.Bool
 }
 
-// NewQueue starts a queue that writes lines to out. Capacity 0 takes the
-// default. When buffered, lines are gathered instead of written one by one.
-func NewQueue(out io.Writer, capacity uint64, buffered bool) *Queue {
+// NewQueue starts a queue of so many lines that writes to out. Capacity 0 takes
+// the default.
+func NewQueue(out io.Writer, capacity uint64) *Queue {
 	if capacity == 0 || capacity > 1<<20 {
 		capacity = DefaultCapacity
 	}
-	q := &Queue{out: out, buffered: buffered, lines: make(chan *[]byte, capacity), done: make(chan struct{})}
+	q := &Queue{out: out, lines: make(chan *[]byte, capacity), stop: make(chan struct{}), done: make(chan struct{})}
 	q.pool.New = func() any { b := make([]byte, 0, 512); return &b }
-	go q.write()
+	go q.run()
 	return q
 }
 
 // Offer queues a copy of line and a line end. It never blocks: when the queue
-// is full the line is dropped, counted, and Offer returns false.
+// is full or closed the line is dropped, and Offer returns false.
 func (q *Queue) Offer(line []byte) bool {
-	if q.offer(line) {
-		return true
-	}
-	q.dropped.Add(1)
-	return false
-}
-
-// OfferWithin is Offer for those who can wait for room, no longer than timeout.
-// A line that found none is not counted: it may be offered again.
-func (q *Queue) OfferWithin(line []byte, timeout time.Duration) bool {
-	const pause = time.Millisecond
-	for waited := time.Duration(0); !q.offer(line); waited += pause {
-		if waited >= timeout {
-			return false
-		}
-		time.Sleep(pause)
-	}
-	return true
-}
-
-func (q *Queue) offer(line []byte) bool {
-	if q.bytes.Load()+int64(len(line)) > maxBytes {
+	if q.closed.Load() || q.bytes.Load()+int64(len(line)) > maxBytes {
 		return false
 	}
 	b := q.pool.Get().(*[]byte)
 	*b = append(append((*b)[:0], line...), '\n')
-	q.bytes.Add(int64(len(*b)))
+	size := int64(len(*b))
+	q.bytes.Add(size)
+	q.waiting.Add(1)
 	select {
 	case q.lines <- b:
-		q.taken.Add(1)
 		return true
 	default:
-		q.bytes.Add(-int64(len(*b)))
+		q.bytes.Add(-size)
+		q.waiting.Add(-1)
 		q.pool.Put(b)
 		return false
 	}
 }
 
-// Dropped returns how many lines found the queue full.
-func (q *Queue) Dropped() uint64 { return q.dropped.Load() }
-
-// Failed returns how many lines could not be written, and the last reason.
-func (q *Queue) Failed() (uint64, error) {
-	if e := q.err.Load(); e != nil {
-		return q.failed.Load(), *e
-	}
-	return q.failed.Load(), nil
-}
-
-// BlockedFor returns how long the write that is under way has taken.
-func (q *Queue) BlockedFor(now time.Time) time.Duration {
-	if since := q.writingNS.Load(); since != 0 {
-		return time.Duration(now.UnixNano() - since)
-	}
-	return 0
-}
-
 // Close writes what is queued, and last the farewell, and ends the writer. It
 // waits no longer than timeout; the lines that are left then are discarded and
-// their number returned.
+// their number returned. It is called once.
 func (q *Queue) Close(farewell []byte, timeout time.Duration) int {
-	if len(farewell) > 0 {
-		farewell = append([]byte(nil), farewell...)
-		q.bytes.Add(int64(len(farewell)))
-		select {
-		case q.lines <- &farewell:
-		case <-time.After(timeout):
-		}
-	}
-	close(q.lines)
+	q.last = farewell
+	q.closed.Store(true)
+	close(q.stop)
+	t := time.NewTimer(timeout)
+	defer t.Stop()
 	select {
 	case <-q.done:
 		return 0
-	case <-time.After(timeout):
+	case <-t.C:
 		q.abandon.Store(true) // the writer ends when its write returns, if ever
-		return int(q.taken.Load() - q.written.Load())
+		return max(1, int(q.waiting.Load()))
 	}
 }
 
-func (q *Queue) write() {
+func (q *Queue) run() {
 	defer close(q.done)
-	w := bufio.NewWriterSize(timed{q}, 32<<10)
-	idle := time.NewTimer(flushIdle)
-	defer idle.Stop()
+	w := bufio.NewWriterSize(unfailing{q.out}, 32<<10)
 	for {
 		select {
-		case b, ok := <-q.lines:
-			if !ok || q.abandon.Load() {
-				_ = w.Flush() // counted by timed
-				return
-			}
-			_, _ = w.Write(*b)
-			q.bytes.Add(-int64(len(*b)))
-			q.pool.Put(b)
-			// Lines that are already waiting go out in the same write.
-			if !q.buffered && len(q.lines) == 0 {
-				_ = w.Flush()
-			}
-			if w.Buffered() > 0 {
-				idle.Reset(flushIdle)
-			}
-		case <-idle.C:
-			_ = w.Flush()
+		case b := <-q.lines:
+			q.write(w, b)
+		case <-q.stop:
+			q.drain(w)
+			return
 		}
 	}
 }
 
-// timed writes to the queue's output, notes how long it takes, and counts
-// failures instead of handing them on: bufio would refuse all later lines.
-type timed struct{ q *Queue }
+// write writes a line. Lines that are already waiting go out together.
+func (q *Queue) write(w *bufio.Writer, b *[]byte) {
+	_, _ = w.Write(*b)
+	if len(q.lines) == 0 {
+		_ = w.Flush()
+	}
+	q.bytes.Add(-int64(len(*b)))
+	q.waiting.Add(-1)
+	q.pool.Put(b)
+}
+
+// drain writes what is left, unless nobody waits for it any more.
+func (q *Queue) drain(w *bufio.Writer) {
+	for !q.abandon.Load() {
+		select {
+		case b := <-q.lines:
+			q.write(w, b)
+			continue
+		default:
+		}
+		_, _ = w.Write(q.last)
+		break
+	}
+	_ = w.Flush()
+}
+
+// unfailing hides failures of a writer: bufio would refuse all later lines, and
+// there is nowhere left to tell of it.
+type unfailing struct{ out io.Writer }
 
 // Write implements io.Writer.
-func (t timed) Write(p []byte) (int, error) {
-	t.q.writingNS.Store(time.Now().UnixNano())
-	_, err := t.q.out.Write(p)
-	t.q.writingNS.Store(0)
-	t.q.written.Add(int64(bytes.Count(p, []byte{'\n'}))) // an alert is one line
-	if err != nil {
-		t.q.failed.Add(1)
-		t.q.err.Store(&err)
-	}
+func (u unfailing) Write(p []byte) (int, error) {
+	_, _ = u.out.Write(p)
 	return len(p), nil
 }

@@ -23,7 +23,8 @@ type reporter struct {
 
 	mu     sync.Mutex // of the output's own goroutines: the event loop never takes it
 	at     time.Time
-	silent int // failures since the last line
+	silent int  // failures since the last line
+	bad    bool // the last line told of a failure
 }
 
 // failed tells of a failure, unless one was told of lately.
@@ -43,12 +44,17 @@ func (r *reporter) failed(err error) {
 		text += fmt.Sprintf(" (and %d failures before)", r.silent)
 	}
 	r.log.Error(text)
-	r.at, r.silent = now, 0
+	r.at, r.silent, r.bad = now, 0, true
 }
 
-// recovered tells that alerts get through again.
+// recovered tells that alerts get through again, if the last line said that
+// they do not.
 func (r *reporter) recovered(lost uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.bad {
+		return
+	}
+	r.bad = false
 	r.log.Info(fmt.Sprintf("%s: alerts get through again; %d could not be delivered so far", r.name, lost))
 }

@@ -16,6 +16,7 @@ const (
 	maxBatch      = 512
 	maxBatchBytes = 1 << 20
 	bufferBytes   = 32 << 10
+	flushIdle     = time.Second
 )
 
 // Back-off after a failure: the first pause, doubled each time up to the last.
