@@ -185,6 +185,9 @@ func closeHint(before, rest string) string {
 		}
 		return "a value with = in it needs quotes"
 	}
+	if strings.HasPrefix(rest, "(") {
+		return "elements of a list are plain text; a value with a bracket in it needs quotes"
+	}
 	return "values of a list are separated by commas, checks by 'and' or 'or'"
 }
 
