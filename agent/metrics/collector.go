@@ -44,7 +44,9 @@ var help = map[string]string{
 	"agent_output_alerts_written_total":     "Alerts that an output has written.",
 	"agent_output_alerts_dropped_total":     "Alerts lost because the output's queue was full.",
 	"agent_output_alerts_failed_total":      "Alerts that an output could not write.",
-	"agent_output_retries_total":            "Attempts of an output after the first.",
+	"agent_output_up":                       "1 while the last write of an output went well.",
+	"agent_output_spooled_alerts":           "Alerts that wait on disk for an output.",
+	"agent_output_spooled_bytes":            "Bytes of these.",
 	"agent_metrics_scrape_errors_total":     "Scrapes that lacked something.",
 	"agent_metrics_age_seconds":             "How long ago the event loop published these numbers.",
 }
@@ -286,6 +288,12 @@ func (c *collector) outputs() {
 		c.put("agent_output_alerts_written_total", Counter, float64(o.Written), l)
 		c.put("agent_output_alerts_dropped_total", Counter, float64(o.Dropped), l)
 		c.put("agent_output_alerts_failed_total", Counter, float64(o.Failed), l)
-		c.put("agent_output_retries_total", Counter, float64(o.Retries), l)
+		up := 1.0
+		if o.Down {
+			up = 0
+		}
+		c.put("agent_output_up", Gauge, up, l)
+		c.put("agent_output_spooled_alerts", Gauge, float64(o.Spooled), l)
+		c.put("agent_output_spooled_bytes", Gauge, float64(o.SpoolBytes), l)
 	}
 }

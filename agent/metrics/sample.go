@@ -27,8 +27,11 @@ type Sample struct {
 	State    state.Counters
 	HasState bool
 
-	Rules   []RuleCount // as Info.Rules
-	Outputs []OutputCount
+	Rules []RuleCount // as Info.Rules
+	// FindingNanoseconds is the time that it took to find the rules to ask,
+	// which no rule is charged with: sampled, scaled up.
+	FindingNanoseconds uint64
+	Outputs            []OutputCount
 	// QueueDrops are alerts that found the queue of an output full.
 	QueueDrops uint64
 	// Suppressed are alerts that were left out as duplicates.
@@ -86,7 +89,9 @@ type OutputCount struct {
 	Written  uint64
 	Dropped  uint64 // found the queue full
 	Failed   uint64 // could not be written
-	Retries  uint64
+	Down     bool   // the last write failed
+	// Spooled alerts wait on disk, in so many bytes.
+	Spooled, SpoolBytes uint64
 }
 
 // ContainerCounts is the look-up of container data.
@@ -96,6 +101,9 @@ type ContainerCounts struct {
 	Failures uint64
 	Pending  uint64 // under way now
 	Evicted  uint64
+	// Alerts that waited for the details of a container, and those that went
+	// out without them because they did not come in time.
+	Held, TimedOut uint64
 }
 
 // EventCounts counts events by what they are. It belongs to the event loop.
@@ -172,6 +180,14 @@ func (s *Sample) copyTo(dst *Sample) {
 	dst.Driver.DropsBySyscall = append(drops[:0], s.Driver.DropsBySyscall...)
 	dst.Rules = append(rules[:0], s.Rules...)
 	dst.Outputs = append(outputs[:0], s.Outputs...)
+}
+
+// SetDriver takes counters that are at hand, PerCPU and DropsBySyscall too.
+func (s *Sample) SetDriver(st *scap.Stats) {
+	perCPU, drops := s.Driver.PerCPU, s.Driver.DropsBySyscall
+	s.Driver, s.HasDriver = *st, true
+	s.Driver.PerCPU = append(perCPU[:0], st.PerCPU...)
+	s.Driver.DropsBySyscall = append(drops[:0], st.DropsBySyscall...)
 }
 
 // SetRules gives Rules room for n entries and returns them, for the event loop

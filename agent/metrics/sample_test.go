@@ -85,12 +85,14 @@ func TestReadersAndWriterTogether(t *testing.T) {
 
 func TestPublishingAllocatesNothing(t *testing.T) {
 	b, info := NewBoard(), &Info{}
+	stats := scap.Stats{PerCPU: make([]scap.Counters, 64), DropsBySyscall: make([]uint64, 512)}
 	ev := scaptest.Named(scap.EvCloseX, 1, 1, scaptest.P{"res": 0, "fd": 3})
 	var counts EventCounts
 	n := testing.AllocsPerRun(100, func() {
 		counts.Count(ev)
 		s := b.Begin()
 		s.Time, s.Info, s.EventCounts = time.Time{}, info, counts
+		s.SetDriver(&stats)
 		s.SetRules(100)[99].Matches++
 		s.Outputs = append(s.Outputs[:0], OutputCount{Name: "stdout"})
 		b.Commit()

@@ -45,6 +45,7 @@ const (
 	Percent      // in Prometheus a ratio
 	Rate         // one decimal
 	Size         // bytes everywhere
+	Seconds
 )
 
 // Kind is the type of a metric in Prometheus.
@@ -126,6 +127,13 @@ var agentMetrics = []Metric{
 		Help: "Alerts made by rules.", count: func(r *reading) uint64 { return r.now.Alerts }},
 	{Field: "tiercel.alerts_suppressed", Prom: "agent_alerts_suppressed_total",
 		Help: "Alerts left out as duplicates.", count: func(r *reading) uint64 { return r.now.Suppressed }},
+	{Prom: "agent_rules_finding_seconds_total", Unit: Seconds,
+		Help:  "Time to find the rules to ask, which no rule is charged with; sampled and scaled up.",
+		value: func(r *reading) float64 { return float64(r.now.FindingNanoseconds) / 1e9 }},
+	{Field: "tiercel.alerts_held", Prom: "agent_alerts_held_total",
+		Help: "Alerts that waited for the details of a container.", count: func(r *reading) uint64 { return r.now.Containers.Held }},
+	{Field: "tiercel.alerts_held_timed_out", Prom: "agent_alerts_held_timed_out_total",
+		Help: "Of these, alerts that went out without the details.", count: func(r *reading) uint64 { return r.now.Containers.TimedOut }},
 	{Field: "tiercel.reloads", Prom: "agent_reloads_total",
 		Help: "Reloads that came into force.", count: func(r *reading) uint64 { return r.now.Reloads }},
 	{Field: "tiercel.reload_failures", Prom: "agent_reload_failures_total",

@@ -41,9 +41,9 @@ func sampleOf() Sample {
 		State: state.Counters{Threads: 120, FDs: 900, ThreadsAdded: 150, ThreadsRefused: 2},
 		Outputs: []OutputCount{
 			{Name: "stdout", Queued: 1, Capacity: 16384, Written: 7},
-			{Name: "http", Queued: 5, Capacity: 16384, Written: 1, Dropped: 2, Failed: 1, Retries: 9},
+			{Name: "http", Queued: 5, Capacity: 16384, Written: 1, Dropped: 2, Failed: 1, Down: true, Spooled: 9, SpoolBytes: 900},
 		},
-		Containers: ContainerCounts{Known: 3, Lookups: 5, Failures: 1},
+		Containers: ContainerCounts{Known: 3, Lookups: 5, Failures: 1, Held: 2, TimedOut: 1}, FindingNanoseconds: 2_000_000,
 	}
 	s.Driver.Counters = scap.Counters{Seen: 1000, Delivered: 960, DropsRing: 30, DropsScratch: 7, DropsPage: 2, DropsRecursion: 1}
 	s.Driver.PerCPU = []scap.Counters{{Seen: 999, Delivered: 960, DropsRing: 30, DropsScratch: 7, DropsPage: 2}, {}}

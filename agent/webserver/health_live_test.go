@@ -84,8 +84,12 @@ func TestHealthFollowsTheProbe(t *testing.T) {
 	if err := drv.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	s.health.last.Store(time.Now().Add(-time.Minute).UnixNano()) // as after a quiet minute
-	if got := askAsAnother(t, url); !strings.HasPrefix(got, "503 ") || !strings.Contains(got, "none of its calls was seen") {
+	var got string
+	for try := 0; try < 5 && !strings.HasPrefix(got, "503 "); try++ { // what lies in the rings still comes
+		s.health.last.Store(time.Now().Add(-time.Minute).UnixNano()) // as after a quiet minute
+		got = askAsAnother(t, url)
+	}
+	if !strings.HasPrefix(got, "503 ") || !strings.Contains(got, "none of its calls was seen") {
 		t.Errorf("detached: %s", got)
 	}
 	if err := drv.Start(); err != nil {

@@ -84,6 +84,8 @@ func Start(o Options) (*Server, error) {
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: zap.NewStdLog(o.Log.Named("webserver")),
 		ConnContext: withConn,
 	}
+	s.http.Protocols = new(http.Protocols)
+	s.http.Protocols.SetHTTP1(true) // enough for a few short answers, and less to attack
 	if s.certs != nil {
 		s.http.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.certs.get}
 	}
