@@ -4,17 +4,27 @@ package dial
 
 import (
 	"context"
+	"io"
 	"net"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/grpclog"
 )
+
+// quiet keeps the library from writing to standard error by itself: what goes
+// wrong is returned.
+var quiet = sync.OnceFunc(func() {
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
+})
 
 // GRPC returns a client of the gRPC server at a socket. It connects when it is
 // used first.
 func GRPC(path string) (*grpc.ClientConn, error) {
+	quiet()
 	// The passthrough target keeps the name resolver away from the path.
 	return grpc.NewClient("passthrough:///localhost",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),

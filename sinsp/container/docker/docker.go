@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -39,6 +41,9 @@ type Client struct {
 	opts Options
 	api  *client.Client
 
+	agreed atomic.Bool
+	turn   chan struct{} // whose turn it is to agree on a version
+
 	mu     sync.Mutex
 	images map[string]image // by id; guarded by mu
 }
@@ -56,21 +61,53 @@ const (
 
 // New returns a client. It does not connect yet.
 func New(o Options) (*Client, error) {
+	// A connection for each request: what comes unasked is never read.
+	transport := &http.Transport{DisableKeepAlives: true}
 	c, err := client.New(
+		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
 		client.WithHost("unix://"+o.Path),
 		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) { return dial.Unix(ctx, o.Path) }),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("docker client of %s: %w", o.Path, err)
 	}
-	return &Client{opts: o, api: c, images: make(map[string]image)}, nil
+	return &Client{opts: o, api: c, turn: make(chan struct{}, 1), images: make(map[string]image)}, nil
 }
 
 // Close closes idle connections.
 func (c *Client) Close() error { return c.api.Close() }
 
+// agreeTime bounds the agreement on a version where the request itself has no
+// bound.
+const agreeTime = 5 * time.Second
+
+// agree settles the version of the API. The library would do so under a lock,
+// where one request without a time limit holds up all others.
+func (c *Client) agree(ctx context.Context) error {
+	if c.agreed.Load() {
+		return nil
+	}
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if c.agreed.Load() {
+		return nil
+	}
+	if _, err := c.api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
+		return err
+	}
+	c.agreed.Store(true)
+	return nil
+}
+
 // List tells the containers that exist.
 func (c *Client) List(ctx context.Context, yield func(container.Question)) error {
+	if err := c.agree(ctx); err != nil {
+		return err
+	}
 	r, err := c.api.ContainerList(ctx, client.ContainerListOptions{})
 	if err != nil {
 		return err
@@ -84,6 +121,12 @@ func (c *Client) List(ctx context.Context, yield func(container.Question)) error
 // Watch tells what happens to containers until ctx ends or the runtime goes
 // away.
 func (c *Client) Watch(ctx context.Context, yield func(container.Event)) error {
+	first, cancel := context.WithTimeout(ctx, agreeTime)
+	err := c.agree(first)
+	cancel()
+	if err != nil {
+		return err
+	}
 	f := make(client.Filters)
 	f.Add("type", "container").Add("event", "create", "start", "destroy", "remove", "rename", "update")
 	r := c.api.Events(ctx, client.EventsListOptions{Filters: f})
@@ -114,6 +157,9 @@ func (c *Client) Watch(ctx context.Context, yield func(container.Event)) error {
 // Inspect returns the details of a container; container.ErrUnknown when the
 // runtime has none of that id.
 func (c *Client) Inspect(ctx context.Context, q container.Question) (*container.Info, error) {
+	if err := c.agree(ctx); err != nil {
+		return nil, err
+	}
 	r, err := c.api.ContainerInspect(ctx, q.ID, client.ContainerInspectOptions{Size: c.opts.WithSize})
 	if err != nil {
 		if errdefs.IsNotFound(err) {

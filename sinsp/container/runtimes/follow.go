@@ -34,12 +34,17 @@ func (r *Runtimes) follow(s *socket) {
 		}
 		began := time.Now()
 		ctx, cancel := context.WithCancel(r.ctx)
+		primed := make(chan struct{})
 		r.run(func() {
+			defer close(primed)
 			if !r.prime(ctx, s) {
 				cancel() // what does not answer tells no events either
 			}
 		})
 		err := s.client.Watch(ctx, func(e container.Event) { r.happened(s, e) })
+		if errors.Is(err, container.ErrNoEvents) {
+			<-primed
+		}
 		cancel()
 		switch {
 		case errors.Is(err, container.ErrNoEvents):
