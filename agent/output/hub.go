@@ -356,6 +356,11 @@ func (h *Hub) closingReport() (left int) {
 	for _, w := range h.workers {
 		h.tellOfLoss(w, time.Now(), 0)
 		left += w.unsettled()
+		if w.spool != nil {
+			if n, _, _ := w.spool.Len(); n > 0 {
+				h.opts.Log.Info(fmt.Sprintf("%s: %d alerts wait on disk for the next start (outputs_spool.dir)", w.sink.Name(), n))
+			}
+		}
 		if n := w.failed.Load(); n > 0 {
 			h.opts.Log.Error(fmt.Sprintf("%s: %d alerts could not be delivered", w.sink.Name(), n))
 		}

@@ -241,6 +241,29 @@ func TestClosingDoesNotWaitForABlockedSink(t *testing.T) {
 	}
 }
 
+func TestAtTheEndAnOutputThatFailsGetsOneMoreTryAndNoWait(t *testing.T) {
+	c := newCollector("c")
+	c.fail = func(string) error { c.tell(); return errors.New("no") }
+	log, logs := watched()
+	h := NewHub(HubOptions{Log: log}, c)
+	for range 1000 {
+		h.Offer(alert("x"))
+	}
+	for !h.workers[0].down.Load() {
+		runtime.Gosched()
+	}
+	start := time.Now()
+	if left := h.Close(nil, 10*time.Second); left != 0 || time.Since(start) > 5*time.Second {
+		t.Errorf("%d left after %v", left, time.Since(start))
+	}
+	if s := h.Stats(nil)[0]; s.Failed != 1000 || s.Queued != 0 {
+		t.Errorf("%+v", s)
+	}
+	if logged(logs, "c: 1000 alerts could not be delivered") != 1 || logged(logs, "still blocked") != 0 {
+		t.Errorf("log: %v", logs.All())
+	}
+}
+
 func TestTheFarewellGoesToStandardOutputEvenIfThatIsNoOutput(t *testing.T) {
 	var out bytes.Buffer
 	h := NewHub(HubOptions{Stdout: &out})

@@ -122,6 +122,11 @@ func (w *worker) run() {
 			}
 		}
 	}
+	if w.stopped && w.spool == nil {
+		for rest := w.q.take(nil); len(rest) > 0; rest = w.q.take(rest[:0]) {
+			w.abandon(rest)
+		}
+	}
 	if f, ok := w.sink.(Farewell); ok && w.farewell != nil && !w.gone.Load() {
 		w.busySince.Store(time.Now().UnixNano())
 		if err := f.Farewell(w.farewell); err != nil {
@@ -195,9 +200,7 @@ func (w *worker) deliver(batch []*Entry) {
 			batch = w.afterFailure(batch, err)
 		}
 	}
-	if len(batch) > 0 { // a spool keeps them
-		w.abandon(batch)
-	}
+	w.abandon(batch)
 }
 
 // afterFailure decides what becomes of the entry that could not be delivered,
@@ -237,11 +240,17 @@ func (w *worker) lose(entries []*Entry) {
 	w.feed.settle(entries)
 }
 
-// abandon lets go of entries that are not dealt with.
+// abandon lets go of entries that are not dealt with when the worker ends. A
+// spool keeps them for the next start. Without one they are lost: because they
+// could not be delivered, or, when time was up, as the rest that is discarded.
 func (w *worker) abandon(entries []*Entry) {
-	if w.spool == nil {
-		w.q.settle(entries)
+	if w.spool != nil {
+		return
 	}
+	if w.ctx.Err() == nil {
+		w.failed.Add(uint64(len(entries)))
+	}
+	w.q.settle(entries)
 }
 
 // backOff waits before the next try. Agents that lost the same server do not
