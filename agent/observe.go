@@ -76,6 +76,7 @@ func (p *plan) observed() bool { return p.cfg.Metrics.Enabled || p.cfg.Webserver
 // observe makes the loop tell the observer of the plan.
 func (r *run) observe(w *watcher) {
 	w.observer = r.observer
+	w.stats.PerCPU, w.stats.DropsBySyscall = make([]scap.Counters, runtime.NumCPU()), make([]uint64, len(scap.Syscalls))
 	if r.observed() {
 		w.info = r.describeRun(w.start, w.start)
 	}
@@ -153,13 +154,14 @@ func (w *watcher) sample(s *metrics.Sample, now time.Time) {
 	s.Time, s.Info, s.Events, s.Alerts = now, w.info, w.events, w.detected
 	s.HasDriver = w.drv != nil
 	if w.drv != nil {
-		_ = w.drv.Stats(&s.Driver) // when it fails the former numbers stay
+		s.SetDriver(&w.stats)
 	}
 	s.EventCounts = w.counts
 	s.State, s.HasState = w.engine.Counters(), true
 	counts := s.SetRules(len(w.info.Rules))
 	i := 0
 	w.matcher.Publish()
+	s.FindingNanoseconds = w.matcher.Totals().Finding
 	w.matcher.Costs(func(c rules.Cost) bool {
 		counts[i] = metrics.RuleCount{Matches: c.Matches, Evaluations: c.Evaluations, Nanoseconds: c.Nanoseconds}
 		i++
@@ -175,6 +177,9 @@ func (w *watcher) sample(s *metrics.Sample, now time.Time) {
 	s.Containers = metrics.ContainerCounts{
 		Known: uint64(c.Containers), Lookups: c.Asked, Failures: c.Missing + c.Unanswered + c.AskRefused, Pending: uint64(c.Pending), Evicted: c.Evicted,
 	}
+	if w.held != nil {
+		s.Containers.Held, s.Containers.TimedOut = w.held.Held, w.held.TimedOut
+	}
 	if w.reloader != nil {
 		s.Reloads, s.ReloadFailures = w.reloader.reloads.Load(), w.reloader.failures.Load()
 	}
@@ -183,5 +188,6 @@ func (w *watcher) sample(s *metrics.Sample, now time.Time) {
 func outputCount(o *output.OutputStats) metrics.OutputCount {
 	return metrics.OutputCount{
 		Name: o.Name, Queued: uint64(o.Queued), Capacity: uint64(o.Capacity), Written: o.Delivered, Dropped: o.Dropped, Failed: o.Failed,
+		Down: o.Down, Spooled: uint64(o.Spooled), SpoolBytes: uint64(o.SpoolSize),
 	}
 }
