@@ -114,10 +114,12 @@ func Analyze(cond filter.Node) (Result, error) {
 	switch {
 	case !any.names.except:
 		r.Kind = KindExact
-	case len(r.Names) > 0:
+	case slices.ContainsFunc(r.Names, known): // what does not exist rules nothing out
 		r.Kind = KindAllExcept
+	default:
+		r.Names = nil
 	}
-	r.Syscalls = any.names.syscalls()
+	r.Syscalls = calls(cond, false)
 	r.Types = any.names.types()
 	for t := range enter.names.types().Each {
 		if t.IsEnter() {
@@ -238,6 +240,33 @@ func possible(n filter.Node, h half, negated bool) events {
 		return possibleCheck(n, h, negated)
 	}
 	return events{allNames, noNames}
+}
+
+// calls computes the calls whose events can make n, or its negation, true.
+// Names become calls where they stand, as in the reference: two names that
+// share calls, such as accept and accept4, are the same then.
+func calls(n filter.Node, negated bool) scap.SyscallSet {
+	var list []filter.Node
+	all := !negated // every operand has to hold
+	switch n := n.(type) {
+	case *filter.Not:
+		return calls(n.Operand, !negated)
+	case *filter.And:
+		list = n.Operands
+	case *filter.Or:
+		list, all = n.Operands, negated
+	default:
+		return possible(n, anyHalf, negated).names.syscalls()
+	}
+	set := calls(list[0], negated)
+	for _, n := range list[1:] {
+		if all {
+			set = set.Intersect(calls(n, negated))
+		} else {
+			set = set.Union(calls(n, negated))
+		}
+	}
+	return set
 }
 
 func combine(list []filter.Node, h half, negated, all bool) events {

@@ -192,3 +192,21 @@ func BenchmarkAnalyze(b *testing.B) {
 		}
 	}
 }
+
+// As in the reference, which works with calls where they stand: accept stands
+// for the calls accept and accept4, accept4 for the latter alone.
+func TestNamesThatShareCallsMeet(t *testing.T) {
+	accept4 := scap.NewSyscallSet(scap.SCAccept4)
+	for cond, want := range map[string]scap.SyscallSet{
+		"evt.type = accept4":                                          accept4,
+		"evt.type = accept and evt.type = accept4":                    accept4,
+		"evt.type in (accept, accept4) and not evt.type = accept":     {},
+		"evt.type in (accept, close) and not evt.type = accept4":      scap.NewSyscallSet(scap.SCAccept, scap.SCClose),
+		"not (evt.type != accept4 or proc.name = a)":                  accept4,
+		"evt.type = accept4 and (evt.type = accept or proc.name = a)": accept4,
+	} {
+		if got := analyze(t, cond).Syscalls; got != want {
+			t.Errorf("%s: %v, want %v", cond, got.Names(), want.Names())
+		}
+	}
+}
