@@ -314,7 +314,7 @@ func (e *Engine) attachThread(ev *Event, k *kind) {
 		e.counters.DuplicateEvents++
 	}
 	ev.Thread = t
-	if t.healed != e.lost {
+	if t.seen != e.lost || t.healed != e.lost {
 		e.afterLoss(ev, k, t)
 	}
 }

@@ -65,6 +65,16 @@ func TestChildAndExecTakeTheDirectoryOfTheThread(t *testing.T) {
 	equal(t, "child of the thread", h.thread(300).CWD(), "/a/")
 	h.clone(200, 301, 0)
 	equal(t, "child of the main thread", h.thread(301).CWD(), "/root/")
+	h.play(scap.EvExecveV19X, 200, p{"res": 0, "exe": "/bin/x", "comm": "x", "tid": 200, "pid": 200, "ptid": 100})
+	equal(t, "after an exec of the main thread", h.thread(200).CWD(), "/root/")
+	h.play(scap.EvUnshareX, 300, p{"res": 0, "flags": FlagFS})
+	h.clone(300, 302, FlagThread|FlagFS)
+	h.play(scap.EvUnshareX, 300, p{"res": 0, "flags": FlagFS})
+	h.play(scap.EvChdirX, 300, p{"res": 0, "path": "/main"})
+	h.exec(300, "/bin/x", p{"ptid": 201})
+	h.clone(300, 303, FlagThread|FlagFS)
+	equal(t, "after an exec of the thread", h.thread(303).CWD(), "/main/")
+	h.absent(302)
 }
 
 func TestChrootOfAThreadWithItsOwnRoot(t *testing.T) {

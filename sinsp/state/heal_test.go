@@ -55,6 +55,7 @@ func TestFirstEventAfterALossHealsItsProcess(t *testing.T) {
 	equal(t, "another pipe", h.fd(200, 7, "pipe:[78]").Ino, 78)
 	equal(t, "close-on-exec", h.fd(200, 8, "/etc/passwd").Flags&OpenCloexec, OpenCloexec)
 	h.fd(200, 9, "10.0.0.1:5000->10.0.0.2:80")
+	equal(t, "lost before, for the rest of the process", h.play(scap.EvReadX, 200, p{"res": 0, "fd": 8}).LostBefore, 10)
 	equal(t, "healed", h.e.Counters().Heals, 1)
 	checkTables(t, h.e)
 
@@ -133,4 +134,51 @@ func TestDescriptorsMissedByALossAreLookedUp(t *testing.T) {
 		h.play(scap.EvCloseX, 200, p{"res": 0, "fd": 97})
 	}
 	equal(t, "questions about what is not there", h.e.Counters().FDLookups-before, 1)
+}
+
+func TestWhatIsTheSameDescriptor(t *testing.T) {
+	addr := netip.MustParseAddrPort
+	tests := []struct {
+		name  string
+		model FD
+		proc  procfs.FD
+		want  bool
+	}{
+		{"a file", FD{Type: FDFile, Ino: 1, Dev: 2}, procfs.FD{Type: procfs.FDFile, Ino: 1, Dev: 2}, true},
+		{"another file", FD{Type: FDFile, Ino: 1, Dev: 2}, procfs.FD{Type: procfs.FDFile, Ino: 3, Dev: 2}, false},
+		{"another device", FD{Type: FDFile, Ino: 1, Dev: 2}, procfs.FD{Type: procfs.FDFile, Ino: 1, Dev: 3}, false},
+		{"another kind", FD{Type: FDEvent}, procfs.FD{Type: procfs.FDTimerfd}, false},
+		{"an eventfd has nothing to tell it by", FD{Type: FDEvent}, procfs.FD{Type: procfs.FDEvent}, true},
+		{"another process of a pidfd", FD{Type: FDPidfd, PID: 4}, procfs.FD{Type: procfs.FDPidfd, PID: 5}, false},
+		{
+			"a connection seen from its server", FD{Type: FDIPv4, Connected: true, SrcIP: [16]byte{9, 9, 9, 9}, SrcPort: 1, DstIP: [16]byte{10, 0, 0, 1}, DstPort: 80},
+			procfs.FD{Type: procfs.FDIPv4, Src: addr("10.0.0.1:80"), Dst: addr("9.9.9.9:1")}, true,
+		},
+		{
+			"another peer", FD{Type: FDIPv4, Connected: true, SrcIP: [16]byte{9, 9, 9, 9}, SrcPort: 1, DstIP: [16]byte{10, 0, 0, 1}, DstPort: 80},
+			procfs.FD{Type: procfs.FDIPv4, Src: addr("10.0.0.1:80"), Dst: addr("9.9.9.9:2")}, false,
+		},
+		{
+			"a mapped address", FD{Type: FDIPv4, Connected: true, SrcIP: [16]byte{10, 0, 0, 1}, SrcPort: 80, DstIP: [16]byte{9, 9, 9, 9}, DstPort: 1},
+			procfs.FD{Type: procfs.FDIPv6, Src: addr("[::ffff:10.0.0.1]:80"), Dst: addr("[::ffff:9.9.9.9]:1")}, true,
+		},
+		{"a server", FD{Type: FDIPv4Server, DstPort: 80}, procfs.FD{Type: procfs.FDIPv4Server, Src: addr("0.0.0.0:80")}, true},
+		{"another server", FD{Type: FDIPv4Server, DstPort: 80}, procfs.FD{Type: procfs.FDIPv4Server, Src: addr("0.0.0.0:81")}, false},
+		{"a socket that has done nothing", FD{Type: FDIPv4}, procfs.FD{Type: procfs.FDIPv4, Src: addr("0.0.0.0:0")}, true},
+		{"a connection and a server", FD{Type: FDIPv4, Connected: true, DstPort: 80}, procfs.FD{Type: procfs.FDIPv4Server, Src: addr("0.0.0.0:80")}, false},
+	}
+	for _, tt := range tests {
+		equal(t, tt.name, tt.model.is(&tt.proc), tt.want)
+	}
+}
+
+func TestALookedUpSocketOfAServerIsTheServersEnd(t *testing.T) {
+	h, fake, _ := lossy(t)
+	fake.fds = map[int64]procfs.FD{
+		21: {Num: 21, Type: procfs.FDIPv4, L4: procfs.L4TCP, Src: netip.MustParseAddrPort("10.0.0.1:80"), Dst: netip.MustParseAddrPort("10.0.0.2:5000")},
+	}
+	h.play(scap.EvSocketX, 200, p{"fd": 10, "domain": 2, "type": 1, "proto": 0, "flags": 0})
+	h.play(scap.EvBindX, 200, p{"res": 0, "fd": 10, "addr": scaptest.Sockaddr("0.0.0.0:80")})
+	h.e.receiveFD(h.thread(200), 21)
+	equal(t, "role", h.fd(200, 21, "10.0.0.2:5000->10.0.0.1:80").Role, RoleServer)
 }

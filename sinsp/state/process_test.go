@@ -4,6 +4,7 @@ package state
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tiercel/tiercel/scap"
@@ -469,6 +470,29 @@ func TestRememberedEnterEvents(t *testing.T) {
 		enter(h, "/etc/shadow")
 		h.play(scap.EvReadX, 1, p{"res": 1, "fd": 0})
 		equal(t, "name", exit(h).FD.Name, "/etc/shadow")
+	})
+	t.Run("long ones have a budget", func(t *testing.T) {
+		h := newHost(t)
+		long := "/" + strings.Repeat("x", 2000)
+		enter(h, long)
+		checkTables(t, h.e)
+		equal(t, "name", exit(h).FD.NameRaw, long)
+		enter(h, "/"+strings.Repeat("y", 3000))
+		checkTables(t, h.e)
+		h.e.enterBytes += maxEnterBytes
+		h.clone(100, 200, 0)
+		h.play(scap.EvOpenatV2E, 200, p{"dirfd": atFDCWD, "name": long, "flags": OpenRead})
+		equal(t, "not kept", h.e.Counters().EnterTooBig, 1)
+		h.e.enterBytes -= maxEnterBytes
+		enter(h, "/etc/shadow")
+		checkTables(t, h.e)
+		equal(t, "bytes", h.e.enterBytes, 0)
+		enter(h, "/"+strings.Repeat("z", 5000))
+		equal(t, "too long", h.e.Counters().EnterTooBig, 2)
+		enter(h, long)
+		h.exit(100)
+		h.tick()
+		equal(t, "bytes of who is gone", h.e.enterBytes, 0)
 	})
 	t.Run("used once", func(t *testing.T) {
 		h := newHost(t)

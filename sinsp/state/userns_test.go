@@ -68,3 +68,23 @@ func TestScanTellsWhoIsInAUserNamespace(t *testing.T) {
 	h.play(scap.EvSetuidX, 200, p{"res": 0, "uid": 0})
 	equal(t, "user", h.thread(200).UID, 100000)
 }
+
+func TestIdsInUserNamespacesThatProcCannotTell(t *testing.T) {
+	thread := proc(200, 100, "/bin/inside", 201)
+	thread.Threads[0].UID, thread.NestedUser = 100005, true
+	fake := &fakeProc{procs: []*procfs.Process{thread}}
+	h := newHostWith(t, Options{BootTime: boot, Proc: fake})
+	h.clone(100, 200, FlagNewUser, p{"uid": 1000})
+	h.clone(200, 201, FlagThread, p{"uid": 1000})
+	h.play(scap.EvSetuidX, 201, p{"res": 0, "uid": 5})
+	equal(t, "user of a thread", h.thread(201).UID, 100005)
+	fake.procs = nil
+	h.play(scap.EvSetuidX, 200, p{"res": 0, "uid": 0})
+	equal(t, "user of who is gone", h.thread(200).UID, 1000)
+	h.e.tokens = 0
+	h.e.tokensTS = h.ts + 1e9
+	denied := h.e.Counters().LookupsDenied
+	h.play(scap.EvSetuidX, 200, p{"res": 0, "uid": 0})
+	equal(t, "user beyond the limit", h.thread(200).UID, 1000)
+	equal(t, "denied", h.e.Counters().LookupsDenied-denied, 1)
+}
