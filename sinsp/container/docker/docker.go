@@ -66,6 +66,7 @@ func New(o Options) (*Client, error) {
 	c, err := client.New(
 		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
 		client.WithHost("unix://"+o.Path),
+		client.WithScheme("http"), // else it takes the transport for one of TLS
 		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) { return dial.Unix(ctx, o.Path) }),
 	)
 	if err != nil {
