@@ -109,6 +109,7 @@ func parseArg(ref *Ref, arg string, hasArg bool) error {
 func ResolvePrefix(cat Catalog, text string) (ref Ref, n int, err error) {
 	name := text[:nameLen(text)]
 	arg, argLen := bracketArg(text[len(name):])
+	var refused error // the longest field that there is, with what is wrong about its argument
 	for end := len(name); end > 0; end-- {
 		if argLen > 0 && end == len(name) {
 			ref, err = Resolve(cat, name, arg, true)
@@ -123,9 +124,17 @@ func ResolvePrefix(cat Catalog, text string) (ref Ref, n int, err error) {
 		if err == nil {
 			return ref, end, nil
 		}
-		if ae, ok := err.(*ArgumentError); ok && ae.Text == ae.Field.Name {
-			return Ref{}, 0, err
+		if ae, ok := err.(*ArgumentError); ok {
+			if refused == nil {
+				refused = err
+			}
+			if ae.Text == ae.Field.Name {
+				break
+			}
 		}
+	}
+	if refused != nil {
+		return Ref{}, 0, refused
 	}
 	return Ref{}, 0, &UnknownFieldError{Text: name, Name: name}
 }

@@ -13,7 +13,9 @@
 package format
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -171,7 +173,7 @@ func compileTransform(cat fields.Catalog, t *filter.Transform, width int) (part,
 	p := part{literal: filter.Canonical(t), width: width}
 	expr, err := program.CompileExpr(cat, t)
 	if err != nil {
-		return p, &Error{Msg: refusal, Err: err}
+		return p, &Error{Msg: refusal, Err: transformReason(err)}
 	}
 	p.expr = expr
 	var failed error
@@ -194,8 +196,33 @@ func compileTransform(cat fields.Catalog, t *filter.Transform, width int) (part,
 // does not take. Err of the error has the reason.
 const refusal = "unknown filter: unexpected token after '"
 
+// reason says in plain words why a part of a format was refused.
+type reason struct {
+	text  string
+	cause error
+}
+
+func (r *reason) Error() string { return r.text }
+func (r *reason) Unwrap() error { return r.cause }
+
+func transformReason(err error) error {
+	var pe *program.Error
+	if !errors.As(err, &pe) {
+		return err
+	}
+	text := pe.Msg
+	var unknown *fields.UnknownFieldError
+	if errors.As(err, &unknown) {
+		text = "there is no field " + unknown.Text
+	}
+	if pe.Hint != "" {
+		text += ": " + pe.Hint
+	}
+	return &reason{text, err}
+}
+
 // unknownField words the refusal of a field as the reference does, which says
-// little; Field and Hint say what a user needs.
+// little; Field, Hint and Err say what a user needs.
 func unknownField(cat fields.Catalog, text string, err error) *Error {
 	e := &Error{Msg: refusal, Err: err}
 	switch cause := err.(type) {
@@ -205,12 +232,31 @@ func unknownField(cat fields.Catalog, text string, err error) *Error {
 		e.Field = cause.Name
 		if e.Field == "" {
 			e.Field = firstWord(text)
+			e.Err = &reason{"a percent sign begins a field; there is no way to print one", err}
+			return e
+		}
+		e.Err = &reason{"there is no field " + cause.Name, err}
+		if strings.HasPrefix(text, cause.Name+"(") {
+			e.Err = &reason{callReason(cause.Name), err}
+			return e
 		}
 		if s, ok := cat.(interface{ Suggest(string) string }); ok {
 			e.Hint = s.Suggest(cause.Name)
 		}
 	}
 	return e
+}
+
+// callReason is about a name with a bracket behind it that is no transformer
+// as it stands.
+func callReason(name string) string {
+	switch {
+	case name == "val":
+		return "val() is for conditions: write the field alone"
+	case slices.Contains(filter.Transformers(), name):
+		return name + "() is not complete: fields, numbers or quoted text go between its brackets"
+	}
+	return "there is no transformer " + name + ": there are " + strings.Join(filter.Transformers(), ", ")
 }
 
 func firstWord(text string) string {

@@ -150,6 +150,49 @@ func TestUnknownFieldNamesItAndSuggestsAnother(t *testing.T) {
 	}
 }
 
+// TestWhatAuthorsRead: the message is that of other tools; the reason and the
+// suggestion are what an author needs.
+func TestWhatAuthorsRead(t *testing.T) {
+	const unknown = "unknown filter: unexpected token after '"
+	for _, c := range []struct {
+		text, msg, reason, suggestion string
+		at                            int
+	}{
+		{"x %proc.nme", unknown, "there is no field proc.nme", "proc.name", 2},
+		{"%nothing.like.it", unknown, "there is no field nothing.like.it", "", 0},
+		{"%proc.aname[x]", unknown, "x is not a valid number", "", 0},
+		{"%evt.arg", unknown, "field evt.arg requires an argument", "", 0},
+		{"a %evt.arg.nosuch", unknown, "unknown event argument nosuch", "", 2},
+		{"%evt.type.is.nosuch", unknown, "unknown event type nosuch", "", 0},
+		{"%evt.abspath.left", unknown, "evt.abspath takes src or dst, not left", "", 0},
+		{"%toupper(proc.pid)", unknown, "transformer 'toupper' does not take 'proc.pid', which is of type INT64", "", 0},
+		{"%toupper(proc.nme)", unknown, "there is no field proc.nme: did you mean proc.name?", "", 0},
+		{"%toupper(proc.name, user.name)", unknown, "transformer 'toupper' takes one argument, got 2", "", 0},
+		{"%tolower(proc.name", unknown, "tolower() is not complete: fields, numbers or quoted text go between its brackets", "", 0},
+		{"%lower(proc.name)", unknown, "there is no transformer lower: there are tolower, toupper, b64, basename, len, join, concat, getopt", "", 0},
+		{"%val(proc.name)", unknown, "val() is for conditions: write the field alone", "", 0},
+		{"50%% of %proc.name", unknown, "a percent sign begins a field; there is no way to print one", "", 2},
+		{"50% of it", unknown, "a percent sign begins a field; there is no way to print one", "", 2},
+		{"100%", "invalid formatting syntax: formatting cannot end with a %", "", "", 3},
+		{"x %10", "invalid formatting syntax: formatting cannot end with a number", "", "", 2},
+		{"%99999999proc.name", "invalid formatting syntax: width above 65536", "", "", 0},
+	} {
+		_, err := format.CompileOutput(fields.Default(), c.text)
+		var fe *format.Error
+		if !errors.As(err, &fe) {
+			t.Errorf("%q: error %v", c.text, err)
+			continue
+		}
+		reason := ""
+		if fe.Err != nil {
+			reason = fe.Err.Error()
+		}
+		if fe.Msg != c.msg || reason != c.reason || fe.Hint != c.suggestion || fe.Offset != c.at {
+			t.Errorf("%q: at %d %q, because %q, meant %q", c.text, fe.Offset, fe.Msg, reason, fe.Hint)
+		}
+	}
+}
+
 func TestBuffersInBase64(t *testing.T) {
 	cat := mock(t, map[string]any{"evt.buffer": map[string]any{"hex": "48690a00ff21"}})
 	f, err := format.Compile(cat, "%evt.buffer", format.Base64Buffers)
