@@ -147,7 +147,10 @@ func (d *Difference) text(o *Options) []byte {
 	if len(d.Changes) == 0 {
 		fmt.Fprintf(&b, "the same %d system calls are collected\n", d.Selected[0])
 	} else {
-		fmt.Fprintf(&b, "%d system calls are collected instead of %d\n\n", d.Selected[1], d.Selected[0])
+		fmt.Fprintf(&b, "%d system calls are collected instead of %d\n", d.Selected[1], d.Selected[0])
+		d.writeCosts(&b, "on")
+		d.writeCosts(&b, "off")
+		b.WriteByte('\n')
 		t := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 		fmt.Fprintln(t, "  CALL\tNOW\tCOST\tWHY")
 		for i := range d.Changes {
@@ -157,6 +160,27 @@ func (d *Difference) text(o *Options) []byte {
 	}
 	d.writeRules(&b, o.Verbose)
 	return b.Bytes()
+}
+
+// writeCosts says how dear the calls are that turn on or off.
+func (d *Difference) writeCosts(b *bytes.Buffer, change string) {
+	count, all := map[Cost]int{}, 0
+	for i := range d.Changes {
+		if d.Changes[i].Change == change {
+			count[d.Changes[i].Cost]++
+			all++
+		}
+	}
+	if all == 0 {
+		return
+	}
+	var parts []string
+	for _, c := range []Cost{VeryHigh, High, Medium, Low} {
+		if count[c] > 0 {
+			parts = append(parts, fmt.Sprintf("%d of %s cost", count[c], c))
+		}
+	}
+	fmt.Fprintf(b, "%s %d turn %s: %s\n", signs[change], all, change, strings.Join(parts, ", "))
 }
 
 var signs = map[string]string{"on": "+", "off": "-", "entry on": "+", "entry off": "-"}
