@@ -94,6 +94,19 @@ type collector struct {
 	plugins []PluginRequirement
 	sources []string
 	catalog fields.Catalog
+	work    int // spent on appending, see spend
+}
+
+// maxAppendWork bounds what appending may cost: each time the whole of what is
+// appended to is copied or looked through, so a small file could take for ever.
+const maxAppendWork = 1 << 31
+
+// spend counts n bytes of work.
+func (c *collector) spend(n int, at *place) *fault {
+	if c.work += n; c.work > maxAppendWork {
+		return &fault{code: ErrValidate, at: at, msg: "Too much is appended, again and again"}
+	}
+	return nil
 }
 
 func newCollector(sources []string, catalog fields.Catalog) *collector {
@@ -139,7 +152,7 @@ func (c *collector) appendList(d *listDef) *fault {
 		return c.missing(d.at, "List uses 'append' or 'override.items: append' but no list by that name already exists",
 			nearest(d.name, names(c.lists, func(l *listDef) string { return l.name })))
 	}
-	old.items = append(slices.Clone(old.items), d.items...)
+	old.items = append(old.items, d.items...)
 	old.last = c.tick()
 	return nil
 }
@@ -165,7 +178,7 @@ func (c *collector) appendMacro(d *macroDef) *fault {
 	}
 	old.cond += " " + d.cond
 	old.last = c.tick()
-	return nil
+	return c.spend(len(old.cond), d.at)
 }
 
 func (c *collector) macroNames() []string {
@@ -254,13 +267,13 @@ func (c *collector) appendRule(r *reader, up *ruleUpdate) *fault {
 		old.desc += " " + *up.desc
 	}
 	old.addTags(up.tags)
-	old.exceptions = slices.Clone(old.exceptions)
 	for i := range up.exceptions {
 		if f := c.appendException(old, &up.exceptions[i]); f != nil {
 			return f
 		}
 	}
-	return nil
+	const each = 32 // bytes that are moved of a tag or looked at of an exception
+	return c.spend(len(old.cond)+len(old.output)+len(old.desc)+each*(len(old.tags)+len(up.exceptions)*len(old.exceptions)), up.at)
 }
 
 func (c *collector) appendException(old *ruleDef, ex *exception) *fault {
@@ -286,7 +299,7 @@ func (c *collector) appendException(old *ruleDef, ex *exception) *fault {
 		return invalid("Can not append exception comps to existing exception, only values")
 	}
 	e := &old.exceptions[i]
-	e.values = append(slices.Clone(e.values), ex.values...)
+	e.values = append(e.values, ex.values...)
 	return nil
 }
 

@@ -43,6 +43,29 @@ func TestBombsAreRefused(t *testing.T) {
 	}
 }
 
+// What is appended again and again is copied each time.
+func TestAppendingForEverIsRefused(t *testing.T) {
+	text := ruleText("evt.type = open") + strings.Repeat("- {rule: r, append: true, condition: "+strings.Repeat("or evt.type = close ", 40)+"}\n", 4000)
+	start := time.Now()
+	_, rep := Load([]File{{"bomb.yaml", []byte(text)}}, Options{})
+	if rep.OK() || rep.Files[0].Errors[0].Message != "Too much is appended, again and again" {
+		t.Errorf("%.200v", rep.Err())
+	}
+	if d := time.Since(start); d > 10*time.Second {
+		t.Errorf("took %v", d)
+	}
+	if n := len(rep.Files[0].Warnings); n > maxWarnings {
+		t.Errorf("%d warnings", n)
+	}
+}
+
+func TestALargeFileIsRefused(t *testing.T) {
+	_, rep := Load([]File{{"large.yaml", []byte(strings.Repeat("# nothing\n", maxFileSize/10+1))}}, Options{})
+	if rep.OK() || !strings.Contains(rep.Files[0].Errors[0].Message, "line 1, column 1: the file is larger than 16 MiB") {
+		t.Errorf("%.200v", rep.Err())
+	}
+}
+
 func TestManyLargeConditionsAreRefused(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("- macro: m0\n  condition: evt.type=open\n")

@@ -18,7 +18,7 @@ import (
 // Limits against files that are made to exhaust memory or the stack. They are
 // far above what rules files need.
 const (
-	maxFileSize = 32 << 20
+	maxFileSize = 16 << 20
 	maxDepth    = 64      // of nested collections
 	spareNodes  = 1 << 16 // looked at beyond one for each byte of the file, as aliases multiply them
 )

@@ -45,12 +45,19 @@ func (r *reader) invalid(at *place, format string, args ...any) {
 	r.fail(ErrYAMLValidate, at, format, args...)
 }
 
-func (r *reader) warn(code Code, at *place, format string, args ...any) {
-	if r.err == nil {
-		r.rep.Warnings = append(r.rep.Warnings, Issue{
-			Code: code, Message: fmt.Sprintf(format, args...), Context: at.context(),
-		})
+// maxWarnings bounds what one file can fill a report with.
+const maxWarnings = 10_000
+
+// warn adds a warning; nil when the report has enough of them or reading has
+// ended.
+func (r *reader) warn(code Code, at *place, format string, args ...any) *Issue {
+	if r.err != nil || len(r.rep.Warnings) >= maxWarnings {
+		return nil
 	}
+	r.rep.Warnings = append(r.rep.Warnings, Issue{
+		Code: code, Message: fmt.Sprintf(format, args...), Context: at.context(),
+	})
+	return &r.rep.Warnings[len(r.rep.Warnings)-1]
 }
 
 // use counts a node that is looked at; it fails when aliases multiply the
@@ -230,10 +237,9 @@ func (r *reader) unknownKeys(item node, known []string, at *place) {
 	item.pairs(func(key, _ node) {
 		name := key.key()
 		if !slices.Contains(known, name) {
-			r.warn(WarnUnknownKey, at, "Unknown key '%s'. The key will be ignored.", name)
-			if hint := nearest(name, known); hint != "" && r.err == nil {
-				w := r.rep.Warnings
-				w[len(w)-1].Hint = didYouMean(hint)
+			w := r.warn(WarnUnknownKey, at, "Unknown key '%s'. The key will be ignored.", name)
+			if hint := nearest(name, known); hint != "" && w != nil {
+				w.Hint = didYouMean(hint)
 			}
 		}
 	})

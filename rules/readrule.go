@@ -223,6 +223,7 @@ func (r *reader) exceptions(item node, at *place, appending bool) []exception {
 		return nil
 	}
 	var out []exception
+	seen := map[string]int{}
 	for _, e := range list.items() {
 		loose := in.inside(e, inException, "")
 		if !e.isMap() {
@@ -231,12 +232,11 @@ func (r *reader) exceptions(item node, at *place, appending bool) []exception {
 		}
 		ex := exception{name: r.text(e, "name", loose)}
 		ex.at = at.inside(e, inException, ex.name)
-		for _, other := range out {
-			if other.name == ex.name {
-				r.warn(WarnExceptionNameNotUnique, ex.at,
-					"Multiple definitions of exception '%s' in the same rule", ex.name)
-			}
+		for range min(seen[ex.name], maxWarnings) { // each earlier one is told of
+			r.warn(WarnExceptionNameNotUnique, ex.at,
+				"Multiple definitions of exception '%s' in the same rule", ex.name)
 		}
+		seen[ex.name]++
 		ex.fields = r.exEntry(e, "fields", ex.at, appending)
 		ex.comps = r.exEntry(e, "comps", ex.at, true)
 		r.exValues(e, &ex, appending)
