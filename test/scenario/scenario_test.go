@@ -34,11 +34,33 @@ type alert struct {
 // agent is a running tiercel whose alerts are collected.
 type agent struct {
 	cmd    *exec.Cmd
-	stderr bytes.Buffer
+	stderr locked
 	mu     sync.Mutex
 	alerts []alert
 	done   chan struct{}
 }
+
+// locked is a buffer that can be read while it is written.
+type locked struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// errors returns what the agent has written to standard error.
+func (a *agent) errors() string { return a.stderr.String() }
 
 func build(t *testing.T, dir, pkg string) string {
 	t.Helper()
