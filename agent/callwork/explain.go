@@ -16,9 +16,10 @@ import (
 // Asker is a rule that asks for a call.
 type Asker struct {
 	Rule string `json:"rule"`
-	// Check is the part of its condition that does, "" when it takes whatever
-	// it does not rule out.
-	Check string `json:"check,omitempty"`
+	// Checks are the parts of its condition that do. Named is set when they name
+	// the call; without it they take it among others.
+	Checks []string `json:"checks,omitempty"`
+	Named  bool     `json:"named"`
 }
 
 // Call is one line of the explanation.
@@ -201,7 +202,10 @@ func callOf(sel *selection.Result, sc scap.SC, checks bool) Call {
 	for _, rule := range w.Rules {
 		a := Asker{Rule: rule}
 		if checks {
-			a.Check, _ = sel.Check(rule, sc)
+			parts, _ := sel.Checks(rule, sc)
+			for _, p := range parts {
+				a.Checks, a.Named = append(a.Checks, p.Text), a.Named || p.Named
+			}
 		}
 		c.Rules = append(c.Rules, a)
 	}

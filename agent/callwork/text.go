@@ -132,12 +132,20 @@ func (c *Call) ruleNames() []string {
 	return out
 }
 
-// line is a rule with the part of its condition.
+// line is a rule with the parts of its condition that ask for the call.
 func (a *Asker) line() string {
-	if a.Check == "" {
-		return quote(a.Rule) + ": any event that it does not rule out"
+	const most = 100 // bytes of a part that does not name the call: it can be the whole condition
+	parts := make([]string, len(a.Checks))
+	for i, text := range a.Checks {
+		if !a.Named && len(text) > most {
+			text = text[:most] + "..."
+		}
+		parts[i] = string(format.AppendEscaped(nil, text))
 	}
-	return quote(a.Rule) + ": " + string(format.AppendEscaped(nil, a.Check))
+	if a.Named {
+		return quote(a.Rule) + ": " + strings.Join(parts, "; ")
+	}
+	return quote(a.Rule) + ", with others, by: " + strings.Join(parts, "; ")
 }
 
 // nameList quotes names; without all the first ones and how many more.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp"
+	"github.com/tiercel/tiercel/sinsp/evtset"
 )
 
 // Why tells why one call is collected, or why not. The zero value is a call
@@ -66,20 +67,27 @@ func (r *Result) Why(sc scap.SC) Why {
 	return w
 }
 
-// Check returns the part of a rule's condition that asks for a call, as it is
-// written, and reports whether the rule asks for it at all. The text is empty
-// when the condition names no event type that would let the call through: it
-// takes whatever comes, or whatever it does not rule out.
-func (r *Result) Check(rule string, sc scap.SC) (text string, asks bool) {
+// Checks returns the parts of a rule's condition because of which it asks for
+// a call, and reports whether it asks at all. Without a condition at hand there
+// are none.
+func (r *Result) Checks(rule string, sc scap.SC) (parts []evtset.Reason, asks bool) {
 	for i := range r.in.Rules {
-		if x := &r.in.Rules[i]; x.Name == rule && x.Syscalls.Has(sc) {
-			if x.Tree != nil {
-				text = checkOf(x.Tree, sc)
-			}
-			return text, true
+		x := &r.in.Rules[i]
+		if x.Name != rule || !x.Syscalls.Has(sc) {
+			continue
 		}
+		if x.Tree == nil {
+			return nil, true
+		}
+		if r.reasons == nil {
+			r.reasons = map[string]*evtset.Reasons{}
+		}
+		if r.reasons[rule] == nil {
+			r.reasons[rule] = evtset.NewReasons(x.Tree)
+		}
+		return r.reasons[rule].Of(sc), true
 	}
-	return "", false
+	return nil, false
 }
 
 // Whatever returns the rules without event types, which ask for every call.

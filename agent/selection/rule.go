@@ -8,7 +8,6 @@ import (
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp"
 	"github.com/tiercel/tiercel/sinsp/evtset"
-	"github.com/tiercel/tiercel/sinsp/filter"
 )
 
 // InputOf returns the input that a configuration and its rules make. What
@@ -54,26 +53,4 @@ func RulesOf(set *rules.Ruleset) []Rule {
 func byCall(t scap.EventType) bool {
 	info := t.Info()
 	return info == nil || info.Class&(scap.ClassSyscall|scap.ClassTracepoint) != 0
-}
-
-// checkOf returns the check of a condition that asks for a call, as it is
-// written: the narrowest one that names event types and lets the call through.
-// Without one it returns "": the condition takes the call among all others.
-func checkOf(cond filter.Node, sc scap.SC) string {
-	a, err := evtset.Analyze(cond)
-	if err != nil {
-		return ""
-	}
-	best, size := "", scap.AllSyscalls().Len()
-	for _, c := range a.Checks {
-		n, err := filter.Parse(c.Text)
-		if err != nil {
-			continue // a printed check always parses
-		}
-		of, err := evtset.Analyze(n)
-		if err == nil && of.Syscalls.Has(sc) && of.Syscalls.Len() < size {
-			best, size = c.Text, of.Syscalls.Len()
-		}
-	}
-	return best
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp"
+	"github.com/tiercel/tiercel/sinsp/evtset"
 	"github.com/tiercel/tiercel/sinsp/filter"
 )
 
@@ -90,6 +91,7 @@ type Result struct {
 	positive scap.SyscallSet
 	negative scap.SyscallSet
 	repaired scap.SyscallSet
+	reasons  map[string]*evtset.Reasons // by rule, made when asked for
 }
 
 // Compute selects the calls to collect.

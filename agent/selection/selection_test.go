@@ -113,6 +113,19 @@ func like(want, got string) bool {
 	return regexp.MustCompile("^" + strings.Join(parts, ".*") + "$").MatchString(got)
 }
 
+// partsText writes parts of a condition; those that do not name the call in
+// brackets.
+func partsText(parts []evtset.Reason) string {
+	var out []string
+	for _, p := range parts {
+		if !p.Named {
+			p.Text = "(" + p.Text + ")"
+		}
+		out = append(out, p.Text)
+	}
+	return strings.Join(out, "; ")
+}
+
 func compare(t *testing.T, what string, want, got []string) {
 	t.Helper()
 	for i := range max(len(want), len(got)) {
@@ -144,9 +157,10 @@ func TestScripts(t *testing.T) {
 				if !ok {
 					t.Fatalf("no call %q", c[1])
 				}
-				got, asks := r.Check(c[0], sc)
-				if !asks {
-					got = "does not ask"
+				parts, asks := r.Checks(c[0], sc)
+				got := "does not ask"
+				if asks {
+					got = partsText(parts)
 				}
 				if got != c[2] {
 					t.Errorf("check %s %s:\nwant %s\ngot  %s", c[0], c[1], c[2], got)
