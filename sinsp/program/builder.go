@@ -77,7 +77,9 @@ type Builder struct {
 	byKey    map[string]ref
 	values   []value
 	valueKey map[string]int32
+	resolved map[written]int32
 	dicts    map[int32]*dict // by value: the texts that it is compared with
+	done     map[filter.Node]compiled
 	types    []evtset.Types
 	rules    []rule
 
@@ -91,7 +93,8 @@ type rule struct {
 
 // NewBuilder returns an empty Builder over the fields of cat.
 func NewBuilder(cat fields.Catalog) *Builder {
-	b := &Builder{cat: cat, byKey: map[string]ref{}, valueKey: map[string]int32{}, dicts: map[int32]*dict{}}
+	b := &Builder{cat: cat, byKey: map[string]ref{}, valueKey: map[string]int32{}, dicts: map[int32]*dict{},
+		resolved: map[written]int32{}, done: map[filter.Node]compiled{}}
 	b.parts = append(b.parts, part{node: node{kind: kindTrue}, chance: 1})
 	return b
 }
@@ -116,7 +119,29 @@ func (b *Builder) Skip() (id int32) {
 	return int32(len(b.rules) - 1)
 }
 
+// compiled is what became of a part of a syntax tree.
+type compiled struct {
+	root     ref
+	warnings []Warning
+}
+
+// condition compiles a tree. Rules share the trees of macros, which are
+// compiled once.
 func (b *Builder) condition(n filter.Node) (ref, error) {
+	if c, ok := b.done[n]; ok {
+		b.warnings = append(b.warnings, c.warnings...)
+		return c.root, nil
+	}
+	before := len(b.warnings)
+	r, err := b.expression(n)
+	if err != nil {
+		return never, err
+	}
+	b.done[n] = compiled{r, slices.Clone(b.warnings[before:])}
+	return r, nil
+}
+
+func (b *Builder) expression(n filter.Node) (ref, error) {
 	switch n := n.(type) {
 	case *filter.And:
 		kids, err := b.conditions(n.Operands)

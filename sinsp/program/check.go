@@ -240,6 +240,9 @@ func (b *Builder) warnAbout(op string, lit *filter.Value) {
 	if op == "regex" && isPlainRegex(lit.Text) {
 		warn("regex check with '%s' may be optimized with simpler operators such as '=', 'contains', 'startswith', 'endswith'")
 	}
+	if !strings.ContainsAny(lit.Text, ".(") {
+		return
+	}
 	text := strings.Join(strings.Fields(lit.Text), "")
 	if strings.Contains(text, ".") && isField(b.cat, text) {
 		warn("'%s' may be a valid field misused as a const string value")

@@ -18,7 +18,7 @@ import (
 // The compiled program and the naive evaluator must agree on random rulesets
 // and events.
 func TestProgramAgreesWithNaiveEvaluation(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(150) {
 		differential(t, seed)
 	}
 }

@@ -34,9 +34,19 @@ func (b *Builder) internValue(key string, v value) int32 {
 	return i
 }
 
+// written is a field as a condition names it.
+type written struct {
+	name, arg string
+	hasArg    bool
+}
+
 func (b *Builder) field(n *filter.Field) (int32, error) {
 	if n.HasValArg {
 		return -1, errorAt(n, "transformer 'val' takes nothing in brackets")
+	}
+	as := written{n.Name, n.Arg, n.HasArg}
+	if i, ok := b.resolved[as]; ok {
+		return i, nil
 	}
 	r, err := fields.Resolve(b.cat, n.Name, n.Arg, n.HasArg)
 	if err != nil {
@@ -51,7 +61,9 @@ func (b *Builder) field(n *filter.Field) (int32, error) {
 	if r.Multi() {
 		v.multi = &r
 	}
-	return b.internValue("f"+r.Text, v), nil
+	i := b.internValue("f"+r.Text, v)
+	b.resolved[as] = i
+	return i, nil
 }
 
 // constant returns the number of a literal inside of a transformer.
