@@ -71,13 +71,13 @@ func (e *Engine) openContainers() {
 // is called between batches of events; when there is nothing, it costs one
 // atomic load.
 func (e *Engine) PollContainers() {
-	e.boxes.Poll(e.now)
+	e.boxes.Poll(e.clock)
 	if g := e.boxes.Generation(); g != e.boxGen {
 		// Paths may belong to other containers than before.
 		e.boxGen = g
 		for _, t := range e.all {
 			if len(t.Cgroups) > 0 && t.box == nil {
-				t.setContainer(e.boxes.Resolve(t.Cgroups, e.now))
+				t.setContainer(e.boxes.Resolve(t.Cgroups, e.clock))
 			}
 		}
 	}
@@ -88,12 +88,12 @@ func (e *Engine) setCgroups(t *Thread, s *cgroupSet) {
 	t.Cgroups = s.items
 	switch g := e.boxes.Generation(); {
 	case len(s.items) == 0:
-		t.setContainer(e.boxes.Resolve(nil, e.now))
+		t.setContainer(e.boxes.Resolve(nil, e.clock))
 		return
 	case s.boxGen != g:
-		s.box, s.boxGen = e.boxes.Resolve(s.items, e.now), g
+		s.box, s.boxGen = e.boxes.Resolve(s.items, e.clock), g
 	default:
-		s.box = e.boxes.Use(s.box, e.now)
+		s.box = e.boxes.Use(s.box, e.clock)
 	}
 	t.setContainer(s.box)
 }
@@ -102,6 +102,17 @@ func (t *Thread) setContainer(c *container.Container) {
 	t.box, t.ContainerID, t.ContainerType = c, "", ContainerHost
 	if c != nil {
 		t.ContainerID, t.ContainerType = c.ID, c.Type()
+	}
+}
+
+// meetContainer reads the users of a container when the first of its processes
+// executes something: a short-lived one cannot be asked later.
+func (e *Engine) meetContainer(t *Thread) {
+	if t.box == nil || e.opts.Accounts == nil {
+		return
+	}
+	if a := e.containerAccounts(t.ContainerID); a.readTS == 0 || len(a.users)+len(a.groups) == 0 {
+		e.reread(t, a)
 	}
 }
 
@@ -126,11 +137,11 @@ func (e *Engine) removeContainer() {
 }
 
 // onContainer takes the details of a container out of a capture.
-func onContainer(e *Engine, ev *Event) { e.boxes.Take(container.EventName, ev.text(pJSON), e.now) }
+func onContainer(e *Engine, ev *Event) { e.boxes.Take(container.EventName, ev.text(pJSON), e.clock) }
 
 // onAsync takes what a plugin of the reference, or we, wrote into a capture.
 func onAsync(e *Engine, ev *Event) {
-	e.boxes.Take(string(ev.text(pName)), ev.bytes(pData), e.now)
+	e.boxes.Take(string(ev.text(pName)), ev.bytes(pData), e.clock)
 }
 
 // ClientIsLocal reports whether the client's end of the connection f is the

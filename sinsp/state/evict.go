@@ -37,11 +37,11 @@ func (e *Engine) sweep() {
 // isGone reports whether a thread has had no events for long and does not exist
 // any more.
 func (e *Engine) isGone(t *Thread) bool {
-	if e.opts.Alive == nil || e.protected(t) || e.idle(t.accessTS) < uint64(e.opts.IdleAfter) {
+	if e.opts.Alive == nil || e.protected(t) || min(e.idle(t.accessTS), e.idle(t.aliveTS)) < uint64(e.opts.IdleAfter) {
 		return false
 	}
 	if t.TID > 0 && t.PID > 0 && e.opts.Alive(t.TID) {
-		t.accessTS = e.clock
+		t.aliveTS = e.clock
 		return false
 	}
 	return true

@@ -273,6 +273,7 @@ func (e *Engine) copyFD(f *FD, n int64) *FD {
 func (e *Engine) addFD(t *FDTable, f *FD) *FD {
 	if f.Num < 0 || f.Num > maxFDNum {
 		e.counters.AbsurdEvents++
+		e.retired = append(e.retired, f)
 		return nil
 	}
 	s := e.writable(t)

@@ -92,6 +92,14 @@ func randomEvent(r *rand.Rand, ts uint64) *scap.Event {
 	if r.IntN(4) > 0 {
 		typ = busy[r.IntN(len(busy))]
 	}
+	tid := int64(r.IntN(12))
+	if r.IntN(100) == 0 {
+		tid = int64(r.Uint64()) // also negative
+	}
+	return randomEventOf(r, typ, ts, tid)
+}
+
+func randomEventOf(r *rand.Rand, typ scap.EventType, ts uint64, tid int64) *scap.Event {
 	info := typ.Info()
 	enc := make([][]byte, len(info.Params))
 	for i, pi := range info.Params {
@@ -118,10 +126,6 @@ func randomEvent(r *rand.Rand, ts uint64) *scap.Event {
 				enc[i] = fmt.Appendf(nil, "text %d\x00of %d\x00", r.IntN(1000), r.IntN(1000))
 			}
 		}
-	}
-	tid := int64(r.IntN(12))
-	if r.IntN(100) == 0 {
-		tid = int64(r.Uint64()) // also negative
 	}
 	return scaptest.Decode(scaptest.Raw(typ, ts, tid, enc...))
 }

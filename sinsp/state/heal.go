@@ -36,8 +36,8 @@ func (e *Engine) heal(t *Thread) {
 	}
 	e.counters.Heals++
 	t.retryTS = e.clock + retryAfter
-	p, err := e.opts.Proc.Lookup(t.TID)
-	if err != nil || p == nil || p.PID != t.PID {
+	p, err := e.askProc(t.TID)
+	if err != nil || p.PID != t.PID {
 		return
 	}
 	main := e.Thread(p.PID)

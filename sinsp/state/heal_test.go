@@ -182,3 +182,16 @@ func TestALookedUpSocketOfAServerIsTheServersEnd(t *testing.T) {
 	h.e.receiveFD(h.thread(200), 21)
 	equal(t, "role", h.fd(200, 21, "10.0.0.2:5000->10.0.0.1:80").Role, RoleServer)
 }
+
+func TestProcessesWithManyDescriptorsCostMoreOfTheLimit(t *testing.T) {
+	h, _, pr := lossy(t)
+	for n := range int64(5000) {
+		pr.FDs = append(pr.FDs, procfs.FD{Num: 10 + n, Type: procfs.FDEvent})
+	}
+	before := h.e.tokens
+	h.e.Lost(1)
+	h.play(scap.EvReadX, 200, p{"res": 0, "fd": 8})
+	if cost := before - h.e.tokens; cost < 40 {
+		t.Errorf("it cost %v tokens", cost)
+	}
+}

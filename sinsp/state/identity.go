@@ -60,8 +60,8 @@ func (e *Engine) idsOfNamespace(t *Thread) bool {
 		return true
 	}
 	e.counters.Lookups++
-	p, err := e.opts.Proc.Lookup(t.TID)
-	if err != nil || p == nil || p.PID != t.PID {
+	p, err := e.askProc(t.TID)
+	if err != nil || p.PID != t.PID {
 		e.counters.LookupsFailed++
 		return true
 	}

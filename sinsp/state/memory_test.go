@@ -87,6 +87,16 @@ func TestEvictionOrder(t *testing.T) {
 		{"what is not known at all before what is", func(h *host) {
 			h.open(900, 3, "/x", OpenRead)
 		}, 900},
+		{"the longest idle process, also where the system says that all exist", func(h *host) {
+			h.e.opts.Alive = func(int64) bool { return true }
+			h.open(200, 4, "/x", OpenRead)
+			h.open(300, 4, "/x", OpenRead)
+			for range 2 * sweepSteps {
+				h.ts += 2 * uint64(DefaultSweepEvery) / sweepSteps
+				h.tick()
+			}
+			h.open(200, 4, "/x", OpenRead)
+		}, 400},
 		{"not the agent itself", func(h *host) { h.e.opts.Self = 200 }, 300},
 		{"a process without children before its parent", func(h *host) {
 			h.clone(200, 250, 0)

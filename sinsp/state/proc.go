@@ -57,8 +57,8 @@ func (e *Engine) lookup(tid int64) *Thread {
 		return nil
 	}
 	e.counters.Lookups++
-	p, err := e.opts.Proc.Lookup(tid)
-	if err != nil || p == nil {
+	p, err := e.askProc(tid)
+	if err != nil {
 		e.counters.LookupsFailed++
 		return nil
 	}
@@ -79,6 +79,23 @@ func (e *Engine) lookup(tid int64) *Thread {
 		e.adopt(t, e.Thread(t.PTID))
 	}
 	return t
+}
+
+// fdsPerToken is how many descriptors of a process cost as much as one more
+// question.
+const fdsPerToken = 100
+
+// askProc reads a process, for a token that was taken. One with many
+// descriptors costs more of them.
+func (e *Engine) askProc(tid int64) (*procfs.Process, error) {
+	p, err := e.opts.Proc.Lookup(tid)
+	if err == nil && p == nil {
+		err = procfs.ErrNoProcess
+	}
+	if err == nil {
+		e.tokens -= float64(len(p.FDs)) / fdsPerToken
+	}
+	return p, err
 }
 
 // allowed takes a token for a question to /proc, if more than reserve are left.

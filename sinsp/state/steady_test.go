@@ -93,6 +93,33 @@ func TestEventsThatChangeNothingDoNotAllocate(t *testing.T) {
 	}
 }
 
+// TestNoEventAllocatesForWhatIsThereAlready plays each kind of event that
+// makes no thread twice, and looks at the second time.
+func TestNoEventAllocatesForWhatIsThereAlready(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	h := steadyHost(t)
+	for i := range scap.Events {
+		info := &scap.Events[i]
+		switch info.Name {
+		case "clone", "clone3", "fork", "vfork", "execve", "execveat", "procexit", "container", "asyncevent",
+			"useradded", "groupadded", "userdeleted", "groupdeleted",
+			"chdir": // a relative one leads to another directory each time
+			continue
+		}
+		if info.Status == scap.StatusUnused {
+			continue
+		}
+		for range 3 {
+			ev := randomEventOf(r, scap.EventType(i), epoch, 100)
+			h.e.Process(ev)
+			h.e.Process(ev)
+			if n := testing.AllocsPerRun(5, func() { h.e.Process(ev) }); n != 0 {
+				t.Errorf("%s (%d): %v allocations", info.Enum, i, n)
+			}
+		}
+	}
+}
+
 func TestOpenAndCloseDoNotAllocateInSteadyState(t *testing.T) {
 	h := steadyHost(t)
 	s := files()
@@ -218,6 +245,18 @@ func BenchmarkMix(b *testing.B) {
 		s = append(s, lookOnly()...)
 	}
 	benchStream(b, append(s, processes()...))
+}
+
+// BenchmarkStateHeavy is what costs the model most: opens, connections and
+// executed programs, and nothing else.
+func BenchmarkStateHeavy(b *testing.B) {
+	var s stream
+	for _, ev := range append(append(files(), files()...), processes()...) {
+		if ev.Type() != scap.EvCloseX {
+			s = append(s, ev)
+		}
+	}
+	benchStream(b, s)
 }
 
 func benchStream(b *testing.B, s stream) {

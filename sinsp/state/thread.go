@@ -92,6 +92,7 @@ type Thread struct {
 	nchildren int
 	lastFD    int64
 	accessTS  uint64 // of its last event
+	aliveTS   uint64 // when it was found to exist last
 	lastType  scap.EventType
 	retryTS   uint64    // when /proc may be asked again for an uncertain thread
 	enter     []byte    // remembered enter event

@@ -3,8 +3,10 @@
 package state
 
 import (
-	"fmt"
+	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tiercel/tiercel/scap/procfs"
 )
@@ -22,21 +24,86 @@ type AccountSource func(pid int64) ([]User, []UserGroup)
 
 // AccountFiles returns the source that reads /etc/passwd and /etc/group: of the
 // host below hostRoot (empty = "/"), of a container below the root of one of its
-// processes.
+// processes. A container whose files cannot be read at once is given up for the
+// moment: its file system may be a program that does not answer.
 func AccountFiles(hostRoot string) AccountSource {
-	return func(pid int64) ([]User, []UserGroup) {
-		root := hostRoot
-		switch {
-		case pid > 0:
-			root = fmt.Sprintf("%s/proc/%d/root", strings.TrimSuffix(hostRoot, "/"), pid)
-		case root == "":
-			root = "/"
-		}
-		// What cannot be read has no names; that shows in the fields.
-		users, _ := procfs.Users(root)
-		groups, _ := procfs.Groups(root)
-		return users, groups
+	if hostRoot == "" {
+		hostRoot = "/"
 	}
+	r := &accountReader{root: hostRoot, free: make(chan struct{}, maxReaders)}
+	r.files = r.readContainer
+	return r.read
+}
+
+const (
+	// maxReaders bounds the readers that hang in file systems of containers.
+	maxReaders = 4
+	// readPatience is how long one may take.
+	readPatience = 20 * time.Millisecond
+)
+
+// accountReader reads the files of a host and its containers.
+type accountReader struct {
+	root  string
+	files func(pid int64) accountFiles
+	free  chan struct{} // has an entry for each reader at work
+}
+
+type accountFiles struct {
+	users  []User
+	groups []UserGroup
+}
+
+func (r *accountReader) read(pid int64) ([]User, []UserGroup) {
+	if pid <= 0 {
+		f := readAccountFiles(r.root)
+		return f.users, f.groups
+	}
+	select {
+	case r.free <- struct{}{}:
+	default:
+		return nil, nil
+	}
+	done := make(chan accountFiles, 1)
+	go func() {
+		defer func() { <-r.free }()
+		done <- r.files(pid)
+	}()
+	patience := time.NewTimer(readPatience)
+	defer patience.Stop()
+	select {
+	case f := <-done:
+		return f.users, f.groups
+	case <-patience.C:
+		return nil, nil
+	}
+}
+
+// readContainer reads the files below the root of a process of a container.
+// While a runtime prepares a container, its process is in the container's
+// control groups and namespaces, but has the host's root: it is not asked. What
+// shares the host's mounts for good has the host's users.
+func (r *accountReader) readContainer(pid int64) accountFiles {
+	proc := strings.TrimSuffix(r.root, "/") + "/proc/"
+	own := proc + strconv.FormatInt(pid, 10)
+	if sameFile(own+"/root", r.root) && !sameFile(own+"/ns/mnt", proc+"1/ns/mnt") {
+		return accountFiles{}
+	}
+	return readAccountFiles(own + "/root")
+}
+
+func sameFile(a, b string) bool {
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
+}
+
+// readAccountFiles reads the files below root. What cannot be read has no
+// names; that shows in the fields.
+func readAccountFiles(root string) accountFiles {
+	users, _ := procfs.Users(root)
+	groups, _ := procfs.Groups(root)
+	return accountFiles{users, groups}
 }
 
 // accounts are the users and groups of the host or of a container.
