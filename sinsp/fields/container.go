@@ -56,7 +56,7 @@ func containerFields() []*Field {
 		flag("container.host_network", func(c *container.Info) container.Tri { return c.HostNetwork }, "Whether the container shares the host's network."),
 		flag("container.host_ipc", func(c *container.Info) container.Tri { return c.HostIPC }, "Whether the container shares the host's IPC objects."),
 		text("container.label", oneLabel(containerLabels), "One label of the container (container.label[key]).").key().required().runtime(),
-		text("container.labels", allLabels(containerLabels), "All labels as key:value, without those that Kubernetes adds for itself.").runtime(),
+		text("container.labels", allLabels(containerLabels, isContainer), "All labels as key:value, without those that Kubernetes adds for itself.").runtime(),
 	}
 }
 
@@ -102,7 +102,7 @@ func k8sClass() Class {
 		of("k8s.pod.sandbox_id", func(c *container.Info) string { return container.ShortID(c.PodSandboxID) }, "First 12 characters of the id of the pod's sandbox."),
 		of("k8s.pod.full_sandbox_id", func(c *container.Info) string { return c.PodSandboxID }, "Whole id of the pod's sandbox."),
 		text("k8s.pod.label", oneLabel(podLabels), "One label of the pod (k8s.pod.label[key]).").key().required().runtime(),
-		text("k8s.pod.labels", allLabels(podLabels), "All labels of the pod as key:value, without those that Kubernetes adds for itself.").runtime(),
+		text("k8s.pod.labels", allLabels(podLabels, isPod), "All labels of the pod as key:value, without those that Kubernetes adds for itself.").runtime(),
 		of("k8s.pod.ip", func(c *container.Info) string { return c.PodIP }, "Address of the pod: IPv4, or IPv6 when it has no other."),
 		of("k8s.pod.cni.json", func(c *container.Info) string { return c.PodCNIJSON }, "What the network plugin returned for the pod, as JSON."),
 	}
@@ -211,6 +211,9 @@ func fullID(t *state.Thread) string {
 func containerLabels(c *container.Info) container.Labels { return c.Labels }
 func podLabels(c *container.Info) container.Labels       { return c.PodLabels }
 
+func isContainer(*container.Info) bool { return true }
+func isPod(c *container.Info) bool     { return c.PodSandboxID != "" || c.PodName != "" }
+
 func oneLabel(get func(*container.Info) container.Labels) extractor {
 	return func(ev *state.Event, arg *Arg, out *Value) bool {
 		c := infoOf(ev.Thread)
@@ -223,10 +226,11 @@ func oneLabel(get func(*container.Info) container.Labels) extractor {
 	}
 }
 
-func allLabels(get func(*container.Info) container.Labels) extractor {
+// allLabels is empty, not missing, for what is known to have no labels.
+func allLabels(get func(*container.Info) container.Labels, known func(*container.Info) bool) extractor {
 	return func(ev *state.Event, _ *Arg, out *Value) bool {
 		c := infoOf(ev.Thread)
-		if c == nil || len(get(c)) == 0 {
+		if c == nil || !known(c) {
 			return false
 		}
 		from := len(ev.Arena)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/scap/scaptest"
+	"github.com/tiercel/tiercel/sinsp/container"
 )
 
 func TestEventFields(t *testing.T) {
@@ -209,6 +210,21 @@ func TestThreadsShareTheirProcess(t *testing.T) {
 		"thread.vmsize":  "0",
 		"proc.env[HOME]": "/home/alice",
 	}.check(t, ev)
+}
+
+func TestAContainerWithoutLabelsAndMountsHasEmptyOnes(t *testing.T) {
+	e := newWorld(t)
+	in := scaptest.Named(scap.EvOpenatV2X, now, nginxPID, scaptest.P{"fd": 3, "dirfd": -100, "name": "/x"})
+	// Nobody knows yet.
+	wants{"container.labels": none, "container.mounts": none, "container.name": none, "container.privileged": none,
+		"container.id": "0123456789ab", "container.full_id": nginxID, "container.type": "docker", "container.mount[0]": none,
+		"container.label[a]": none, "k8s.pod.labels": none}.check(t, e.Process(in))
+	i := &container.Info{Type: container.Docker, FullID: nginxID, Name: "bare"}
+	i.Finish()
+	e.Containers().Put(i, now)
+	wants{"container.labels": "", "container.mounts": "", "container.name": "bare", "container.image": none, "container.privileged": none,
+		"container.mount[0]": none, "container.mount[*]": none, "container.label[a]": none,
+		"k8s.pod.labels": none, "k8s.pod.name": none, "k8s.pod.sandbox_id": none}.check(t, e.Process(in))
 }
 
 func TestContainerFields(t *testing.T) {

@@ -4,7 +4,6 @@ package format_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"testing"
 
 	"github.com/tiercel/tiercel/scap"
@@ -190,8 +189,8 @@ func TestRenderingDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// FuzzLate: whatever the format, early and late make what would have been made
-// at once.
+// FuzzLate: whatever the format, holes are filled where they are, and an object
+// stays valid JSON.
 func FuzzLate(f *testing.F) {
 	for _, s := range []string{"%container.name x %3container.image", "%toupper(container.name)", "%k8s.pod.label[a]%proc.name", "%container.mount[0]"} {
 		f.Add(s)
@@ -204,10 +203,6 @@ func FuzzLate(f *testing.F) {
 			return
 		}
 		ev, other := opened(e, "/x"), opened(known, "/x")
-		ev.Num, other.Num = 0, 0
-		if len(c.Names()) > 0 && fmt.Sprint(c.Names()) == "[util.cnt]" {
-			return
-		}
 		early, holes := c.AppendEarly(nil, nil, ev)
 		late := c.AppendLate(nil, early, holes, other.Thread.ContainerStub())
 		if len(late) < len(early) {
