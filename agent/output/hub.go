@@ -148,9 +148,12 @@ func (h *Hub) offer(a *Alert) bool {
 		for h.suppress.crowded() {
 			h.endOldest()
 		}
-		h.suppress.remember(a)
 	}
-	return h.publish(a)
+	all := h.publish(a)
+	if all && h.suppress != nil && !a.Internal {
+		h.suppress.remember(a) // what an output did not get is not to be hidden when it comes again
+	}
+	return all
 }
 
 // publish formats the alert and gives it to the outputs.

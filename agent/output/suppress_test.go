@@ -115,6 +115,24 @@ func TestTheAgentsOwnMessagesAreNeverSuppressed(t *testing.T) {
 	}
 }
 
+func TestAnAlertThatAnOutputDidNotGetIsNotHiddenWhenItComesAgain(t *testing.T) {
+	c := newCollector("c")
+	c.gate = make(chan struct{})
+	h := NewHub(HubOptions{Capacity: 1, Suppress: Suppression{Window: time.Hour}}, c)
+	for i := 0; h.Offer(alert("filler %d", i)); i++ {
+	}
+	if h.Offer(alert("m")) {
+		t.Fatal("there was room")
+	}
+	close(c.gate)
+	for !h.OfferWithin(alert("m"), time.Second) {
+	}
+	h.Close(nil, 5*time.Second)
+	if got := messages(c.got); got[len(got)-1] != "m" || h.Suppressed() != 0 {
+		t.Errorf("got %q, %d suppressed", got, h.Suppressed())
+	}
+}
+
 func TestOpenWindowsTakeBoundedMemory(t *testing.T) {
 	s := newSuppressor(Suppression{Window: time.Hour, MaxKeys: 1 << 16})
 	large := strings.Repeat("x", 100<<10)

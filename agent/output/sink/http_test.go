@@ -15,6 +15,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -45,7 +46,7 @@ func newEndpoint(t *testing.T, start func(*httptest.Server)) *endpoint {
 	t.Helper()
 	e := &endpoint{more: make(chan struct{}, 100)}
 	e.Server = httptest.NewUnstartedServer(e)
-	e.Config.ErrorLog = nil
+	e.Config.ErrorLog = log.New(io.Discard, "", 0)
 	start(e.Server)
 	t.Cleanup(func() {
 		e.CloseClientConnections()

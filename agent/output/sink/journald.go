@@ -25,7 +25,8 @@ const JournalSocket = "/run/systemd/journal/socket"
 // Journald sends alerts to the journal of systemd by its native protocol
 // (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram an alert, with the fields
 // MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, and of ours TIERCEL_RULE,
-// TIERCEL_SOURCE, TIERCEL_TAGS and TIERCEL_TIME (ns since the epoch).
+// TIERCEL_SOURCE, TIERCEL_TAGS and TIERCEL_TIME (ns since the epoch). The
+// journal package of go-systemd has no limit of time and a fixed socket.
 type Journald struct {
 	socket
 	buf []byte

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -46,6 +47,31 @@ func TestAProgramForEachAlert(t *testing.T) {
 	s.Close()
 	if n := fds(t); n != before {
 		t.Errorf("%d descriptors, before %d", n, before)
+	}
+}
+
+func TestAProgramInheritsNoDescriptorButItsInput(t *testing.T) {
+	dir := t.TempDir()
+	secret, err := os.Create(filepath.Join(dir, "secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer secret.Close()
+	other := exec.Command("ls", "-l", "/proc/self/fd") // what the test itself was given
+	out, err := other.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipes := strings.Count(string(out), "pipe:") - 1 // that of Output
+	for _, keep := range []bool{false, true} {
+		path := filepath.Join(dir, fmt.Sprint(keep))
+		s := program("ls -l /proc/self/fd > "+path+"; cat", keep)
+		deliver(t, s, entry("x"))
+		s.Close()
+		got := read(t, path)
+		if strings.Contains(got, secret.Name()) || strings.Count(got, "pipe:") > 1+pipes {
+			t.Errorf("keep_alive %v: descriptors\n%s", keep, got)
+		}
 	}
 }
 
