@@ -24,7 +24,12 @@ import (
 	"github.com/tiercel/tiercel/test/live"
 )
 
-const reloads = 100
+const (
+	reloads = 100
+	// maxGrowth is what the agent's own memory may grow over most of the
+	// reloads, in KiB. One generation of these rules is about a megabyte.
+	maxGrowth = 16 << 10
+)
 
 // agent is a running tiercel.
 type agent struct {
@@ -141,6 +146,26 @@ func (a *agent) await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// memory returns the agent's anonymous memory in KiB.
+func (a *agent) memory(t *testing.T) int {
+	t.Helper()
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", a.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(content)) {
+		if n, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+			kb, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(n), " kB"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kb
+		}
+	}
+	t.Fatal("no RssAnon")
+	return 0
+}
+
 var timing = regexp.MustCompile(`read and compiled in (\d+) ms, in force after (\d+) ms`)
 
 func TestAHundredReloadsUnderLoadLoseNothing(t *testing.T) {
@@ -172,12 +197,22 @@ func TestAHundredReloadsUnderLoadLoseNothing(t *testing.T) {
 	if err := load.Start(); err != nil {
 		t.Fatal(err)
 	}
+	memory := 0
 	for i := 1; i <= reloads; i++ {
+		if i == reloads/5 {
+			memory = a.memory(t)
+		}
 		write(t, own+".new", generation(i, dir))
 		if err := os.Rename(own+".new", own); err != nil {
 			t.Fatal(err)
 		}
 		a.await(t, fmt.Sprintf("reload %d", i), func() bool { return strings.Count(a.log(), "Reloaded: ") >= i })
+	}
+	// A generation that was not freed would be seen eighty times.
+	grown := a.memory(t) - memory
+	t.Logf("anonymous memory: %d KiB after %d reloads, %+d KiB %d reloads later", memory, reloads/5, grown, reloads-reloads/5)
+	if grown > maxGrowth {
+		t.Errorf("%d reloads made the agent %d KiB larger", reloads-reloads/5, grown)
 	}
 	hold.Close()
 	if err := load.Wait(); err != nil {
