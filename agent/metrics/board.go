@@ -57,6 +57,13 @@ func (b *Board) Read(s *Sample) bool {
 	return b.written
 }
 
+// empty reports whether nothing has been published yet.
+func (b *Board) empty() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.written
+}
+
 // settle takes events that were being made while the counters were read out of
 // what was seen: a CPU counts an event as seen first and as delivered or lost a
 // moment later. What is told adds up then; a difference that is not explained

@@ -98,12 +98,13 @@ func (s *Service) Close() {
 	s.handler = nil
 }
 
-// ServeHTTP answers a scrape; 404 while the configuration does not ask for it.
+// ServeHTTP answers a scrape; 404 while the configuration does not ask for it,
+// and until there are numbers.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	h := s.handler
 	s.mu.Unlock()
-	if h == nil {
+	if h == nil || s.board.empty() {
 		http.NotFound(w, r)
 		return
 	}
