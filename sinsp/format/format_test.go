@@ -164,7 +164,6 @@ func TestWhatAuthorsRead(t *testing.T) {
 		{"%evt.arg", unknown, "field evt.arg requires an argument", "", 0},
 		{"a %evt.arg.nosuch", unknown, "unknown event argument nosuch", "", 2},
 		{"%evt.type.is.nosuch", unknown, "unknown event type nosuch", "", 0},
-		{"%evt.abspath.left", unknown, "evt.abspath takes src or dst, not left", "", 0},
 		{"%toupper(proc.pid)", unknown, "transformer 'toupper' does not take 'proc.pid', which is of type INT64", "", 0},
 		{"%toupper(proc.nme)", unknown, "there is no field proc.nme: did you mean proc.name?", "", 0},
 		{"%toupper(proc.name, user.name)", unknown, "transformer 'toupper' takes one argument, got 2", "", 0},
