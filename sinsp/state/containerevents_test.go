@@ -49,10 +49,10 @@ func TestDetailsOfContainersInCaptures(t *testing.T) {
 func TestAContainerEndsWithItsFirstProcess(t *testing.T) {
 	h := newHost(t)
 	known := func() int { h.tick(); return h.e.Containers().Stats().Containers }
-	h.clone(100, 200, 0, inBox(p{"vtid": 1, "vpid": 1}))
-	h.clone(200, 201, 0, inBox(p{"vtid": 2, "vpid": 2}))
+	h.cloned(200, 200, 100, FlagChildInPidns, inBox(p{"vtid": 1, "vpid": 1}))
+	h.cloned(201, 201, 200, FlagChildInPidns, inBox(p{"vtid": 2, "vpid": 2}))
 	// A pid namespace of its own, made inside.
-	h.clone(201, 202, 0, inBox(p{"vtid": 1, "vpid": 1}))
+	h.cloned(202, 202, 201, FlagChildInPidns, inBox(p{"vtid": 1, "vpid": 1}))
 	h.exit(202)
 	equal(t, "after the end of a namespace inside", known(), 1)
 	h.exit(201)
@@ -83,7 +83,7 @@ func TestWhoIsOnTheHost(t *testing.T) {
 	equal(t, "nobody", answer(nil), "false false")
 	h.play(scap.EvCloseX, 4711, p{"res": 0})
 	if th := h.e.Thread(4711); th != nil {
-		equal(t, "a thread of which nothing is known", answer(th), "false false")
+		equal(t, "a thread of which nothing is known", answer(th), "true false")
 	}
 }
 
@@ -173,11 +173,11 @@ func TestAccountFilesOfContainers(t *testing.T) {
 	}
 	link("../..", "proc/9/root") // shares the host's mounts
 	link("../../1/ns/mnt", "proc/9/ns/mnt")
-	read := AccountFiles(root)
-	for pid, want := range map[int64]string{0: "root", 7: "captain", 8: "", 9: "root", 10: ""} {
+	r := &accountReader{root: root}
+	for pid, want := range map[int64]string{7: "captain", 8: "", 9: "root", 10: ""} {
 		name := ""
-		if users, _ := read(pid); len(users) > 0 {
-			name = users[0].Name
+		if f := r.readContainer(pid); len(f.users) > 0 {
+			name = f.users[0].Name
 		}
 		equal(t, fmt.Sprint("pid ", pid), name, want)
 	}

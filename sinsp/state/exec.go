@@ -38,6 +38,7 @@ func onExec(e *Engine, ev *Event) {
 	e.ownTable(t)
 	e.closeOnExec(t.fds)
 	e.dropPeers(t)
+	e.meetContainer(t)
 }
 
 // execThread returns the thread of an exec event, made anew when what the table
