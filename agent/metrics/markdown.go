@@ -15,21 +15,22 @@ import (
 func WriteMarkdown(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("| Prometheus, behind the namespace | type | field of snapshots | meaning |\n|---|---|---|---|\n")
-	rows := map[string]string{}
+	rows := map[string]string{} // by what they are sorted by
 	for i := range Table {
 		m := &Table[i]
-		name, labels := m.Prom, []string{}
-		for _, l := range m.Labels {
-			labels = append(labels, fmt.Sprintf("%s=%q", l[0], l[1]))
+		key, kind := m.Prom, [...]string{"counter", "gauge"}[m.Kind]
+		if len(m.Labels) > 0 {
+			var labels []string
+			for _, l := range m.Labels {
+				labels = append(labels, fmt.Sprintf("%s=%q", l[0], l[1]))
+			}
+			key += "{" + strings.Join(labels, ",") + "}"
 		}
-		if len(labels) > 0 {
-			name += "{" + strings.Join(labels, ",") + "}"
-		}
-		kind := [...]string{"counter", "gauge"}[m.Kind]
+		name := key
 		if name == "" {
-			name, kind = "-", "-"
+			key, name, kind = "~"+m.Field, "-", "-"
 		}
-		rows[m.Prom+"~"[:boolInt(m.Prom == "")]+name+m.Field] = fmt.Sprintf("| `%s` | %s | `%s` | %s |\n", name, kind, fieldName(m), m.Help)
+		rows[key] = fmt.Sprintf("| `%s` | %s | `%s` | %s |\n", name, kind, fieldName(m), m.Help)
 	}
 	for name, text := range help {
 		kind := "gauge"
@@ -43,13 +44,6 @@ func WriteMarkdown(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // fieldName is the field with the unit that it has by default.
