@@ -230,6 +230,11 @@ func (e *Engine) releaseTable(t *FDTable) {
 		e.counters.FDs -= uint64(s.n)
 		if s.refs--; s.refs == 0 {
 			e.counters.FDsHeld -= uint64(s.n)
+			for _, f := range s.dense {
+				if f != nil {
+					e.retire(t, f)
+				}
+			}
 		}
 		t.slots = nil
 	}
