@@ -104,6 +104,41 @@ func standing() []*state.Event {
 	return all
 }
 
+// BenchmarkStateHeavyMix measures state and match with the stock rules over
+// files opened and closed, programs started and connections made by several
+// processes that live on.
+func BenchmarkStateHeavyMix(b *testing.B) {
+	name, set := ruleset(b)
+	m, err := set.Compile(rules.MatchFirst)
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := state.New(state.Options{BootTime: 1_600_000_000e9})
+	var events []*scap.Event
+	for _, prepare := range heavyMix() {
+		ev := prepare(e)
+		events = append(events, ev)
+		if p := ev.Type(); p == scap.EvOpenatV2X || p == scap.EvConnectX {
+			fd := int64(3)
+			if p == scap.EvConnectX {
+				fd = 4
+			}
+			events = append(events, scaptest.Named(scap.EvCloseX, ev.Timestamp()+1, ev.TID(), scaptest.P{"res": 0, "fd": fd}))
+		}
+	}
+	for _, ev := range events {
+		m.Match(e.Process(ev))
+	}
+	b.Log(name)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, ev := range events {
+			m.Match(e.Process(ev))
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(events)), "ns/event")
+}
+
 // BenchmarkMatchByNumberOfRules measures matching alone, per event of the
 // heavy mix.
 func BenchmarkMatchByNumberOfRules(b *testing.B) {
