@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -226,4 +227,27 @@ func FuzzTests(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestACaptureCanBeTheEvents(t *testing.T) {
+	capture, err := filepath.Abs(filepath.Join("..", "..", "test", "capture", "testdata", "session.scap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := "- {rule: R, desc: d, priority: INFO, condition: \"evt.type = execve and proc.name in (mkdir, cat)\", output: \"%proc.cmdline\"}\n"
+	write(t, map[string]string{"r.yaml": rules, "x_test.yaml": `
+rules: r.yaml
+tests:
+  - name: session
+    capture: ` + capture + `
+    expect:
+      - {rule: R, output: mkdir tiercel-capture, fields: {proc.pname: sh}}
+      - {rule: R, output: cat tiercel-capture/f}
+      - {rule: R, output: cat /nowhere}
+`})
+	var out bytes.Buffer
+	status, err := Test(Env{Stdout: &out}, &cmdline.Work{Files: []string{"x_test.yaml"}, Verbose: true})
+	if status != StatusOK || err != nil {
+		t.Errorf("%d %v\n%s", status, err, out.String())
+	}
 }
