@@ -184,7 +184,7 @@ func nextFile(records []byte, pid int64) (o openFile, rest []byte, ok bool) {
 // scan that begins.
 func (r *Reader) iterate() {
 	r.files = nil
-	if r.opts.NoFDs || r.root != "" || r.hostPidNS != initPidNS || len(r.pids) < r.iterateFrom {
+	if r.opts.NoFDs || r.opts.NoIterators || r.root != "" || r.hostPidNS != initPidNS || len(r.pids) < r.iterateFrom {
 		return
 	}
 	if f, err := iterate(); err == nil {

@@ -203,3 +203,19 @@ func TestTheIteratorTellsWhatProcTells(t *testing.T) {
 		t.Errorf("-proc +iterator:\n%s", diff)
 	}
 }
+
+func TestIteratorsCanBeTurnedOff(t *testing.T) {
+	r := New("", Options{NoIterators: true})
+	r.iterateFrom = 0
+	err := r.Scan(func(*Process) error {
+		if r.files != nil {
+			t.Error("the scan uses an iterator")
+		}
+		return errStop
+	})
+	if !errors.Is(err, errStop) {
+		t.Fatal(err)
+	}
+}
+
+var errStop = errors.New("enough is seen")

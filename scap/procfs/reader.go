@@ -21,9 +21,11 @@ var ErrNoProcess = errors.New("no such process")
 
 // Options bound what is read.
 type Options struct {
-	MaxFDs  int  // descriptors per process; 0 = all
-	NoFDs   bool // leave the descriptors out
-	MaxText int  // bytes of command line and of environment; 0 = 4096
+	MaxFDs int  // descriptors per process; 0 = all
+	NoFDs  bool // leave the descriptors out
+	// NoIterators leaves BPF alone, which else tells all descriptors at once.
+	NoIterators bool
+	MaxText     int // bytes of command line and of environment; 0 = 4096
 	// KernelThreads includes threads of the kernel, which are left out else.
 	KernelThreads bool
 	// BootTime is scap.BootTime as the source of events uses it; 0 = now.
