@@ -3,6 +3,7 @@
 package fields_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/tiercel/tiercel/scap"
@@ -51,6 +52,20 @@ func TestParameterTypes(t *testing.T) {
 			wants{"evt.arg.uid": "-1", "evt.arg.gid": "5"}},
 	} {
 		t.Run(c.what, func(t *testing.T) { c.want.check(t, run(t, c.ev)) })
+	}
+}
+
+func TestLongBuffersAreCutAmongTheParameters(t *testing.T) {
+	for _, c := range []struct {
+		n    int
+		want string
+	}{
+		{4096, strings.Repeat("x", 4096)},
+		{4097, strings.Repeat("x", 4093) + "..."},
+		{60000, strings.Repeat("x", 4093) + "..."},
+	} {
+		ev := run(t, named(scap.EvWriteX, scaptest.P{"res": c.n, "fd": 0, "data": []byte(strings.Repeat("x", c.n))}))
+		wants{"evt.arg.data": c.want, "evt.buffer": strings.Repeat("x", c.n)}.check(t, ev)
 	}
 }
 

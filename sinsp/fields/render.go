@@ -23,6 +23,10 @@ import (
 // descriptor (fcntl.h).
 const atFDCWD = -100
 
+// maxBuffer bounds the text of a buffer among the parameters, so that an alert
+// stays an alert; evt.buffer has all that was captured.
+const maxBuffer = 4096
+
 // appendPlain appends the plain text of parameter i.
 func appendPlain(dst []byte, ev *state.Event, i int) []byte {
 	in := ev.Info()
@@ -54,6 +58,10 @@ func plain(dst []byte, t scap.ParamType, f scap.ParamFormat, dyn []scap.DynVaria
 	case scap.PTCharbuf, scap.PTFSPath, scap.PTFSRelpath:
 		return append(dst, cString(p)...)
 	case scap.PTBytebuf:
+		if len(p) > maxBuffer {
+			dst = AppendPrintable(dst, scap.View(p[:maxBuffer-len("...")]))
+			return append(dst, "..."...)
+		}
 		return AppendPrintable(dst, scap.View(p))
 	case scap.PTSockaddr:
 		return appendSockaddr(dst, p)
