@@ -24,25 +24,38 @@ func (e *Engine) afterLoss(ev *Event, k *kind, t *Thread) {
 	case e.opts.Proc == nil || t.Doubt() == 0:
 		t.healed = e.lost
 	case k.thread == lookupThread && k.heals && t.Valid() && e.due(t.retryTS):
-		e.heal(t)
+		ev.Thread = e.heal(t)
 	}
 }
 
-// heal reads the process of t again.
-func (e *Engine) heal(t *Thread) {
+// startTick is how exactly /proc knows when a process began, in ns, and some
+// more.
+const startTick = 20e6
+
+// heal reads the process of t again. It returns t, or the thread that has its id
+// now.
+func (e *Engine) heal(t *Thread) *Thread {
 	if !e.allowed(e.opts.healReserve()) {
 		e.counters.HealsDenied++
-		return
+		return t
 	}
 	e.counters.Heals++
 	t.retryTS = e.clock + retryAfter
 	p, err := e.askProc(t.TID)
-	if err != nil || p.PID != t.PID {
-		return
+	if err != nil || p.Main.TID != p.PID {
+		return t
 	}
 	main := e.Thread(p.PID)
-	if main == nil || !main.sameStart(p) {
-		return // it waits to be found as another process, by its own events
+	if p.PID != t.PID || main == nil || !main.sameStart(p) {
+		// Another process has the id. Either the events that tell of it are
+		// still to come, or they were lost: then this event is its own.
+		if p.Main.StartTS+startTick > e.now {
+			return t
+		}
+		var s scanned
+		e.addProcess(p, &s)
+		s.settle(e)
+		return e.Thread(t.TID)
 	}
 	e.refresh(main, p)
 	for o := range main.group.All() {
@@ -51,6 +64,7 @@ func (e *Engine) heal(t *Thread) {
 		}
 		o.sure, o.healed = e.lost, e.lost
 	}
+	return t
 }
 
 // healReserve is how many questions healing leaves to unknown threads.

@@ -106,13 +106,34 @@ func TestHealingIsLimited(t *testing.T) {
 	equal(t, "later", h.thread(1999).Doubt(), 0)
 }
 
-func TestHealingLeavesOtherProcessesWithTheIDAlone(t *testing.T) {
-	h, _, pr := lossy(t)
-	h.e.Lost(1)
-	pr.Main.StartTS, pr.Main.Comm = boot+3600e9, "later"
-	h.play(scap.EvReadX, 200, p{"res": 0, "fd": 8})
-	equal(t, "command", h.thread(200).Comm, "worker")
-	equal(t, "doubt", h.thread(200).Doubt(), allDoubt)
+func TestHealingFindsAnotherProcessWithTheID(t *testing.T) {
+	tests := []struct {
+		name  string
+		start uint64 // of the process that /proc has, after the event
+		comm  string
+		doubt Doubt
+	}{
+		{"made before the event: it is the event's", ^uint64(5e9 - 1), "later", 0},
+		{"made after it: its events are still to come", 5e9, "worker", allDoubt},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h, _, pr := lossy(t)
+			h.ts += 60e9
+			h.e.Lost(1)
+			pr.Main.StartTS, pr.Main.Comm, pr.Threads = h.ts+tt.start, "later", nil
+			ev := h.play(scap.EvReadX, 200, p{"res": 0, "fd": 0})
+			equal(t, "command of the event", ev.Thread.Comm, tt.comm)
+			equal(t, "command", h.thread(200).Comm, tt.comm)
+			equal(t, "doubt", h.thread(200).Doubt(), tt.doubt)
+			equal(t, "lost before", ev.LostBefore, 1)
+			if tt.doubt == 0 {
+				h.absent(201)
+				equal(t, "stale", h.e.Counters().ThreadsStale, 2)
+			}
+			checkTables(t, h.e)
+		})
+	}
 }
 
 func TestDescriptorsMissedByALossAreLookedUp(t *testing.T) {
