@@ -69,6 +69,7 @@ type part struct {
 	ref     *fields.Ref
 	expr    *program.Expr
 	inner   []*fields.Ref // of a transformer
+	freeze  *freezer      // of a transformer that mixes fields of event and container
 	width   int           // 0 = as long as it is
 }
 
@@ -188,6 +189,11 @@ func compileTransform(cat fields.Catalog, t *filter.Transform, width int) (part,
 	})
 	if failed != nil {
 		return p, &Error{Msg: refusal, Err: failed}
+	}
+	if p.freeze = newFreezer(cat, p.inner); p.freeze != nil {
+		if p.expr, err = program.CompileExpr(p.freeze, t); err != nil {
+			return p, &Error{Msg: refusal, Err: transformReason(err)}
+		}
 	}
 	return p, nil
 }

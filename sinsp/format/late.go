@@ -14,16 +14,15 @@ import (
 // about. The alert is then rendered in two steps: AppendEarly renders all that
 // belongs to the event and leaves holes, AppendLate fills them from what is
 // known of the container by then. The early text is plain bytes that refer to
-// nothing of the event, so that it can be kept for as long as it takes.
-//
-// A transformer that mixes fields of the container with others is rendered
-// early, as far as it has a value then.
+// nothing of the event, so that it can be kept for as long as it takes. What a
+// transformer of both needs of the event is kept in its hole.
 
 // Hole is a place in an early text that AppendLate fills. It belongs to the
 // Format or Object that made it.
 type Hole struct {
-	at   uint32 // offset in the early text
-	slot uint32
+	at     uint32 // offset in the early text
+	frozen uint32 // bytes there that a transformer needs; no part of the text
+	slot   uint32
 }
 
 // slot says what comes into a hole of an object: the value of a field, or a
@@ -42,16 +41,31 @@ func (l *lateEvent) of(t *state.Thread) *state.Event {
 	return &l.ev
 }
 
-// isLate reports whether nothing of the part can be said before the runtime
-// has answered.
+// isLate reports whether the part has to wait for the runtime.
 func (p *part) isLate() bool {
-	switch {
-	case p.ref != nil:
+	if p.ref != nil {
 		return p.ref.Field.Runtime
-	case p.expr == nil || len(p.inner) == 0:
-		return false
 	}
-	return !slices.ContainsFunc(p.inner, func(r *fields.Ref) bool { return !r.Field.Runtime })
+	return slices.ContainsFunc(p.inner, func(r *fields.Ref) bool { return r.Field.Runtime })
+}
+
+// appendHole leaves a hole for the part at the end of a text that began at
+// from.
+func appendHole(dst []byte, holes []Hole, from, slot int, p *part, ev *state.Event) ([]byte, []Hole) {
+	h := Hole{at: uint32(len(dst) - from), slot: uint32(slot)}
+	if p != nil && p.freeze != nil {
+		dst = p.freeze.append(dst, ev)
+		h.frozen = uint32(len(dst)-from) - h.at
+	}
+	return dst, append(holes, h)
+}
+
+// fill prepares the part of a hole and returns where the text goes on.
+func (h Hole) fill(early []byte, p *part) int {
+	if p != nil && p.freeze != nil {
+		p.freeze.load(early[h.at : h.at+h.frozen])
+	}
+	return int(h.at + h.frozen)
 }
 
 // NeedsContainer reports whether the format has fields that only the runtime
@@ -67,7 +81,7 @@ func (f *Format) AppendEarly(dst []byte, holes []Hole, ev *state.Event) ([]byte,
 	from := len(dst)
 	for i := range f.parts {
 		if p := &f.parts[i]; p.isLate() {
-			holes = append(holes, Hole{uint32(len(dst) - from), uint32(i)})
+			dst, holes = appendHole(dst, holes, from, i, p, ev)
 		} else {
 			dst = f.appendOrMissing(dst, p, ev)
 		}
@@ -81,8 +95,9 @@ func (f *Format) AppendLate(dst, early []byte, holes []Hole, t *state.Thread) []
 	ev, from := f.late.of(t), 0
 	for _, h := range holes {
 		dst = append(dst, early[from:h.at]...)
-		from = int(h.at)
-		dst = f.appendOrMissing(dst, &f.parts[h.slot], ev)
+		p := &f.parts[h.slot]
+		from = h.fill(early, p)
+		dst = f.appendOrMissing(dst, p, ev)
 	}
 	return append(dst, early[from:]...)
 }
@@ -113,8 +128,8 @@ func (o *Object) NeedsContainer() bool {
 // AppendEarly is Format.AppendEarly for an object.
 func (o *Object) AppendEarly(dst []byte, holes []Hole, ev *state.Event) ([]byte, []Hole) {
 	from, next := len(dst), 0
-	hole := func() {
-		holes = append(holes, Hole{uint32(len(dst) - from), uint32(next)})
+	hole := func(p *part) {
+		dst, holes = appendHole(dst, holes, from, next, p, ev)
 		next++
 	}
 	dst = append(dst, '{')
@@ -126,13 +141,13 @@ func (o *Object) AppendEarly(dst []byte, holes []Hole, ev *state.Event) ([]byte,
 		switch {
 		case m.ref != nil && m.ref.Field.Runtime:
 			dst = append(AppendString(dst, m.key), ':')
-			hole()
+			hole(nil)
 		case m.format != nil && m.format.NeedsContainer():
 			dst = append(AppendString(dst, m.key), ':', '"')
 			for j := range m.format.parts {
 				p := &m.format.parts[j]
 				if p.isLate() {
-					hole()
+					hole(p)
 					continue
 				}
 				o.text = m.format.appendOrMissing(o.text[:0], p, ev)
@@ -151,8 +166,8 @@ func (o *Object) AppendLate(dst, early []byte, holes []Hole, t *state.Thread) []
 	ev, slots, from := o.late.of(t), o.lateSlots(), 0
 	for _, h := range holes {
 		dst = append(dst, early[from:h.at]...)
-		from = int(h.at)
 		s := &slots[h.slot]
+		from = h.fill(early, s.part)
 		if s.format == nil {
 			dst = o.appendField(dst, s.ref, ev)
 			continue

@@ -130,15 +130,36 @@ func TestOnTheHostNamesNeedNoAnswer(t *testing.T) {
 	}
 }
 
-func TestATransformerOfBothIsRenderedEarly(t *testing.T) {
-	f := compileOutput(t, fields.Default(), `%concat(proc.name, "@", container.name)`)
-	if f.NeedsContainer() {
-		t.Error("it waits for the container")
-	}
-	e := inContainer(t)
-	early, holes := f.AppendEarly(nil, nil, opened(e, "/x"))
-	if len(holes) != 0 || string(early) != "<NA>" {
-		t.Errorf("early text %q, %d holes", early, len(holes))
+func TestATransformerOfBothKeepsWhatItNeedsOfTheEvent(t *testing.T) {
+	for text, want := range map[string]string{
+		`%concat(proc.name, "@", container.name)`:                                             "nginx@web",
+		`<%join(",", (proc.pid, container.name, fd.name, proc.cmdnargs))>`:                    "<7,web,/x,2>",
+		`%10concat(container.name, proc.args[0])|%toupper(concat(proc.name, container.name))`: "web-g     |NGINXWEB",
+		`%concat(join(",", fd.types), container.name) %len(fd.types)`:                         "fileweb 1",
+		`%concat(proc.pname, container.name) %proc.name`:                                      "<NA> nginx",
+		`%join("+", (container.id, container.name, proc.name)) %container.image`:              `0123456789ab+web+nginx nginx:"1"`,
+	} {
+		e := inContainer(t)
+		f := compileOutput(t, fields.Default(), text)
+		o := format.NewObject()
+		o.AddFormat("who", f)
+		ev := opened(e, "/x")
+		early, holes := f.AppendEarly(nil, nil, ev)
+		earlyObject, objectHoles := o.AppendEarly(nil, nil, ev)
+		stub := ev.Thread.ContainerStub()
+		opened(e, "/another")
+		answer(e)
+		if got := string(f.AppendLate(nil, early, holes, stub)); got != want || !f.NeedsContainer() {
+			t.Errorf("%s gives %q, want %q", text, got, want)
+		}
+		var object map[string]string
+		if err := json.Unmarshal(o.AppendLate(nil, earlyObject, objectHoles, stub), &object); err != nil || object["who"] != want {
+			t.Errorf("object of %s: %q, %v", text, object, err)
+		}
+		// The same format still serves events that need not wait.
+		if got, _ := f.AppendText(nil, opened(e, "/x")); string(got) != want {
+			t.Errorf("%s at once gives %q", text, got)
+		}
 	}
 }
 
@@ -146,7 +167,7 @@ func TestATransformerOfBothIsRenderedEarly(t *testing.T) {
 func TestRenderingDoesNotAllocate(t *testing.T) {
 	const text = "%evt.time.iso8601 %evt.num %fd.name by %proc.cmdline (%proc.aname[1] %proc.aname) types %fd.types %evt.args " +
 		"%evt.arg.flags %evt.rawarg.flags %10proc.name|%toupper(proc.name) %concat(proc.name, \"-\", fd.name) %join(\",\", (proc.name, proc.pid)) " +
-		"%container.id %container.name %container.image %container.labels %container.privileged %len(fd.types) %proc.fdusage %user.name " +
+		"%concat(proc.name, container.name) %join(\",\", (fd.name, container.name)) %container.id %container.name %container.image %container.labels %container.privileged %len(fd.types) %proc.fdusage %user.name " +
 		"%thread.cap_effective %evt.buffer %fd.sip %proc.nosuch"
 	f, err := format.CompileOutput(fields.Default(), text[:len(text)-len(" %proc.nosuch")], format.Base64Buffers)
 	if err != nil {
@@ -192,7 +213,7 @@ func TestRenderingDoesNotAllocate(t *testing.T) {
 // FuzzLate: whatever the format, holes are filled where they are, and an object
 // stays valid JSON.
 func FuzzLate(f *testing.F) {
-	for _, s := range []string{"%container.name x %3container.image", "%toupper(container.name)", "%k8s.pod.label[a]%proc.name", "%container.mount[0]"} {
+	for _, s := range []string{"%container.name x %3container.image", "%toupper(container.name)", "%k8s.pod.label[a]%proc.name", "%container.mount[0]", "%concat(proc.name,container.name)%join('-', (proc.pid, k8s.pod.name))"} {
 		f.Add(s)
 	}
 	known, e := inContainer(f), inContainer(f)
@@ -213,5 +234,20 @@ func FuzzLate(f *testing.F) {
 		if late := o.AppendLate(nil, early, holes, other.Thread.ContainerStub()); !json.Valid(late) {
 			t.Errorf("%q gives %s", text, late)
 		}
+	})
+}
+
+// FuzzFreeze: kept values that were damaged are read without a panic.
+func FuzzFreeze(f *testing.F) {
+	c := compileOutput(f, fields.Default(), `%join(",", (proc.pid, container.name, fd.name))%concat(join(",", fd.types), container.name)`)
+	e := inContainer(f)
+	ev := opened(e, "/x")
+	early, holes := c.AppendEarly(nil, nil, ev)
+	f.Add(early)
+	stub := ev.Thread.ContainerStub()
+	answer(e)
+	f.Fuzz(func(t *testing.T, damaged []byte) {
+		text := append(damaged, early[min(len(damaged), len(early)):]...)
+		c.AppendLate(nil, text, holes, stub)
 	})
 }
