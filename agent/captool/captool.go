@@ -13,6 +13,7 @@ import (
 
 	"github.com/tiercel/tiercel/drivers"
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/sinsp/container"
 	"github.com/tiercel/tiercel/sinsp/evtset"
 	"github.com/tiercel/tiercel/sinsp/fields"
 	"github.com/tiercel/tiercel/sinsp/filter"
@@ -27,6 +28,9 @@ type System struct {
 	Signals <-chan os.Signal
 	Open    func(kind string, o drivers.Options) (scap.Driver, error)
 	State   state.Options // of this host
+	// Containers says how the runtimes of this host are asked while it is
+	// recorded; nil: as by default.
+	Containers *container.Config
 }
 
 // ended reports whether a signal asks to end.

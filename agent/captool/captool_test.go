@@ -21,6 +21,7 @@ import (
 	"github.com/tiercel/tiercel/scap/capture"
 	"github.com/tiercel/tiercel/scap/procfs"
 	"github.com/tiercel/tiercel/scap/scaptest"
+	"github.com/tiercel/tiercel/sinsp/container"
 	"github.com/tiercel/tiercel/sinsp/state"
 )
 
@@ -43,7 +44,8 @@ func newWorld(t *testing.T) *world {
 			w.options = o
 			return w.driver, nil
 		},
-		State: state.Options{Proc: host{}, Hostname: "here", BootTime: boot},
+		State:      state.Options{Proc: host{}, Hostname: "here", BootTime: boot},
+		Containers: &container.Config{}, // no runtime is asked
 	}
 	return w
 }

@@ -33,8 +33,9 @@ type recording struct {
 	drv  scap.Driver
 	// engine is the model of the host: at first to tell the tables, then where
 	// a filter asks it, and where later files need tables of their own.
-	engine *state.Engine
-	out    *capture.Recorder
+	engine     *state.Engine
+	containers containers
+	out        *capture.Recorder
 
 	start    time.Time
 	batch    scap.Batch
@@ -57,6 +58,7 @@ func Record(sys *System, o *cmdline.Capture) error {
 		return err
 	}
 	defer r.drv.Close()
+	defer r.containers.rt.Close()
 	if !o.Quiet {
 		fmt.Fprintf(sys.Stderr, "Recording to %s, Ctrl-C ends it\n", r.out.Path())
 	}
@@ -85,7 +87,9 @@ func (r *recording) open() error {
 	if r.drv, err = r.sys.Open(r.opts.Driver, o); err != nil {
 		return err
 	}
+	r.openContainers()
 	if err = r.begin(); err != nil {
+		r.containers.rt.Close()
 		_ = r.drv.Close()
 	}
 	return err
@@ -197,8 +201,12 @@ func (r *recording) drain() error {
 	return nil
 }
 
-// write writes the events of the batch, as many as were asked for.
+// write writes the events of the batch, as many as were asked for, after what
+// is new about containers.
 func (r *recording) write() error {
+	if err := r.tellContainers(); err != nil {
+		return err
+	}
 	for i := range r.batch.Events {
 		in := &r.batch.Events[i]
 		if r.cond != nil && !r.filter(in) {

@@ -19,6 +19,7 @@ import (
 // tables are those of the model, and what only a capture wants to know of the
 // host.
 func (r *recording) tables() (*capture.Tables, error) {
+	r.containers.again = true
 	t := r.engine.Tables()
 	m := t.Machine
 	m.CPUs = uint32(runtime.NumCPU())

@@ -3,8 +3,21 @@
 package container
 
 import (
+	"bytes"
+	"io"
 	"os"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/tiercel/tiercel/agent/captool"
+	"github.com/tiercel/tiercel/agent/cmdline"
+	"github.com/tiercel/tiercel/drivers"
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/procfs"
+	"github.com/tiercel/tiercel/sinsp/container"
+	"github.com/tiercel/tiercel/sinsp/state"
 )
 
 // docker starts a dockerd and returns a function that runs its client.
@@ -74,4 +87,48 @@ func TestDocker(t *testing.T) {
 		al := a.wait(t, "sleep 0.013")
 		al.has(t, map[string]any{"container.id": before[:12], "container.name": "after"})
 	})
+}
+
+// A capture of this host tells of its containers, so that a replay elsewhere
+// shows them.
+func TestCaptureKnowsContainers(t *testing.T) {
+	h := newHost(t, map[string]string{"dockerd": "docker.io", "docker": "docker.io"})
+	docker := h.docker()
+	docker(t, "run", "-d", "--name", "before", "--network", "none", "boxed:v1", "sleep", "9401")
+	cfg := container.DefaultConfig()
+	cfg.Engines = container.EnginesConfig{Docker: container.SocketsConfig{Enabled: true, Sockets: []string{h.path("docker.sock")}}}
+	signals := make(chan os.Signal, 1)
+	sys := &captool.System{
+		Stdout: io.Discard, Stderr: io.Discard, Signals: signals, Open: drivers.Open, Containers: &cfg,
+		State: state.Options{Proc: procfs.New("/", procfs.Options{}), BootTime: scap.BootTime(), Self: int64(os.Getpid())},
+	}
+	file := h.path("trace.scap")
+	done := make(chan error, 1)
+	go func() {
+		done <- captool.Record(sys, &cmdline.Capture{File: file, Driver: "modern_bpf", Preset: 4, Quiet: true, Duration: 20 * time.Second})
+	}()
+	for range 40 { // until the recording has begun
+		if st, err := os.Stat(file); err == nil && st.Size() > 0 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	docker(t, "exec", "before", "sleep", "0.021")
+	docker(t, "run", "--rm", "--name", "during", "--network", "none", "boxed:v1", "sleep", "0.022")
+	signals <- syscall.SIGINT
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	err := captool.Print(&captool.System{Stdout: &out, Stderr: &errs}, &cmdline.Capture{
+		File: file, Filter: "evt.type = execve and proc.name = sleep", Format: "%proc.args %container.name %container.image.repository:%container.image.tag",
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, errs.String())
+	}
+	for _, want := range []string{"0.021 before boxed:v1", "0.022 during boxed:v1"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in the replay:\n%s", want, out.String())
+		}
+	}
 }

@@ -63,7 +63,7 @@ func (h *host) path(name string) string { return filepath.Join(h.dir, name) }
 // clean ends the processes that are left (shims and what they run are not our
 // children), and takes mounts and files away.
 func (h *host) clean() {
-	for range 50 {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
 		pids := h.leftovers()
 		if len(pids) == 0 {
 			break
@@ -124,6 +124,9 @@ func (h *host) leftovers() []int {
 		ours := bytes.Contains(cmdline, []byte(h.dir+"/")) || strings.HasPrefix(root, h.dir+"/") || bytes.Contains(env, []byte("TCT_DIR="+h.dir))
 		cgroup, _ := os.ReadFile(p + "/cgroup")
 		ours = ours || h.inGroups(string(cgroup))
+		if stat, _ := os.ReadFile(p + "/stat"); bytes.Contains(stat, []byte(") Z ")) {
+			continue // it has ended; its parent has not noticed
+		}
 		var pid int
 		if _, err := fmt.Sscanf(filepath.Base(p), "%d", &pid); err == nil && ours && pid != os.Getpid() {
 			pids = append(pids, pid)
