@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package output brings alerts from the event loop to whoever reads them: it
-// puts an alert into its final text or JSON form, and a bounded queue with a
-// writer of its own stands between the loop and outputs that may be slow, so
-// that a blocked pipe costs alerts (counted) but never events.
+// Package output brings alerts from the event loop to whoever reads them. A Form
+// puts an alert into its final text or JSON form; a Hub gives it to every Sink.
+// A bounded queue and a goroutine for each sink stand between it and the loop,
+// so that a blocked pipe or a server that hangs costs alerts of that output
+// (counted and told) but never events, and never those of another output.
 package output

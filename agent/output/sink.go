@@ -47,6 +47,10 @@ func (f *Failure) Unwrap() error { return f.Err }
 // counts as lost.
 type Retrier interface{ Retries() int }
 
+// Single is a sink that takes time for each entry: Deliver gets one at once, so
+// that the watchdog sees how long each of them takes.
+type Single interface{ OneByOne() bool }
+
 // Farewell is the sink that the last words of a run go to: standard output.
 type Farewell interface{ Farewell(text []byte) error }
 

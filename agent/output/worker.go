@@ -34,6 +34,7 @@ type worker struct {
 	report   *reporter
 	buffered bool
 	retries  int
+	atOnce   int             // entries of one Deliver
 	ctx      context.Context // cancelled when the rest is to be discarded
 	farewell []byte          // set before closing
 	done     chan struct{}
@@ -76,12 +77,15 @@ func (r *ring) ended() bool             { return r.len() == 0 }
 
 func newWorker(ctx context.Context, s Sink, capacity int, buffered bool, report *reporter) *worker {
 	w := &worker{
-		sink: s, q: newRing(capacity), report: report, ctx: ctx, buffered: buffered, retries: retries,
+		sink: s, q: newRing(capacity), report: report, ctx: ctx, buffered: buffered, retries: retries, atOnce: maxBatch,
 		done: make(chan struct{}), pause: firstPause, idle: time.NewTimer(time.Hour),
 	}
 	w.feed = w.q
 	if r, ok := s.(Retrier); ok {
 		w.retries = r.Retries()
+	}
+	if o, ok := s.(Single); ok && o.OneByOne() {
+		w.atOnce = 1
 	}
 	if s, ok := s.(Spooled); ok {
 		w.spool = s.Spool()
@@ -180,7 +184,7 @@ func (w *worker) gather() {
 func (w *worker) deliver(batch []*Entry) {
 	for len(batch) > 0 && !w.stopped {
 		w.busySince.Store(time.Now().UnixNano())
-		n, err := w.sink.Deliver(w.ctx, batch)
+		n, err := w.sink.Deliver(w.ctx, batch[:min(len(batch), w.atOnce)])
 		w.busySince.Store(0)
 		w.delivered.Add(uint64(n))
 		w.feed.settle(batch[:n])

@@ -109,6 +109,12 @@ func (s spooled) Spool() output.Spool { return s.dir }
 // for some time, what does not get there is never given up.
 func (s spooled) Retries() int { return 20 }
 
+// OneByOne implements output.Single.
+func (s spooled) OneByOne() bool {
+	o, ok := s.Sink.(output.Single)
+	return ok && o.OneByOne()
+}
+
 func withSpool(s output.Sink, c *config.Config, log *zap.Logger) output.Sink {
 	if c.Spool.Dir == "" {
 		return s

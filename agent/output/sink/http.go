@@ -83,6 +83,9 @@ func (s *HTTP) Name() string { return "http" }
 // Retries implements output.Retrier.
 func (s *HTTP) Retries() int { return s.o.Retries }
 
+// OneByOne implements output.Single.
+func (s *HTTP) OneByOne() bool { return true }
+
 // Deliver implements output.Sink.
 func (s *HTTP) Deliver(ctx context.Context, entries []*output.Entry) (int, error) {
 	if err := s.prepare(); err != nil {

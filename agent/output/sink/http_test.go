@@ -28,6 +28,10 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/tiercel/tiercel/agent/output"
 )
 
@@ -510,6 +514,25 @@ func TestBadURLsAreRefusedAtTheStartWithoutShowingThem(t *testing.T) {
 		if _, err := NewHTTP(HTTPOptions{URL: u}); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: %v", u, err)
 		}
+	}
+}
+
+func TestManyQuickAnswersAreNoBlockedOutput(t *testing.T) {
+	core, logs := observer.New(zapcore.DebugLevel)
+	const each, n = 5 * time.Millisecond, 60
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(each) }))
+	defer srv.Close()
+	c := load(t, "outputs_spool: {dir: "+t.TempDir()+"}\n")
+	h := hubOf(t, output.HubOptions{Log: zap.New(core), Timeout: n * each / 2}, withSpool(client(t, HTTPOptions{URL: srv.URL}), c, zap.NewNop()))
+	for range n {
+		h.Offer(&output.Alert{TimeNS: 1e18, Priority: "Error", Message: []byte("x")})
+	}
+	until(t, "all alerts", func() bool {
+		_ = h.Check(time.Now())
+		return h.Stats(nil)[0].Delivered == n
+	})
+	if logs.FilterMessageSnippet("output timeout").Len() != 0 {
+		t.Errorf("log: %v", logs.All())
 	}
 }
 

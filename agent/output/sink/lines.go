@@ -4,12 +4,11 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"syscall"
 	"time"
-
-	"errors"
 
 	"github.com/tiercel/tiercel/agent/output"
 )

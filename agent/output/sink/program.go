@@ -46,6 +46,9 @@ func (s *Program) Name() string { return "program" }
 // MayGather implements output.Buffers: a program for each alert gains nothing.
 func (s *Program) MayGather() bool { return s.KeepAlive }
 
+// OneByOne implements output.Single.
+func (s *Program) OneByOne() bool { return !s.KeepAlive }
+
 // Deliver implements output.Sink.
 func (s *Program) Deliver(ctx context.Context, entries []*output.Entry) (int, error) {
 	if s.KeepAlive {
