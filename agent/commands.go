@@ -28,6 +28,8 @@ func (r *run) command() error {
 		return r.ruleCommand(rulework.Check)
 	case cmdline.RulesTest:
 		return r.ruleCommand(rulework.Test)
+	case cmdline.RulesProfile:
+		return r.profileRules()
 	case cmdline.RulesExplainPlan:
 		return r.explainPlan()
 	case cmdline.SyscallsExplain:

@@ -46,3 +46,15 @@ func TestCommandsUseTheConfigurationAndTheRulesThatTheAgentWouldUse(t *testing.T
 		})
 	}
 }
+
+func TestALiveProfileLooksOnAndLeaves(t *testing.T) {
+	w := newWorld(t, "")
+	w.sys.Args = []string{"rules", "profile", "-d", "10s", w.file("a.yaml", ruleOn("Opens", "/etc/a", "a"))}
+	w.driver.Play(execCat(), openFile(100, "/etc/a")).End()
+	if s := w.run(); s != 0 || !strings.Contains(w.out.String(), "Opens") {
+		t.Errorf("status %d\nstdout: %s\nstderr: %s", s, &w.out, &w.err)
+	}
+	if calls := w.driver.Calls(); len(calls) == 0 || calls[len(calls)-1] != "Close" {
+		t.Errorf("the driver is not closed: %v", calls)
+	}
+}

@@ -50,11 +50,11 @@ func inContainer(t *testing.T, condition string) (*watcher, *container.Mailbox, 
 	return w, mail, out
 }
 
-func (x *text) await(t *testing.T, want string) {
-	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !strings.Contains(x.String(), want); time.Sleep(time.Millisecond) {
+func (t *text) await(tb testing.TB, want string) {
+	tb.Helper()
+	for end := time.Now().Add(5 * time.Second); !strings.Contains(t.String(), want); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("no %q in %q", want, x)
+			tb.Fatalf("no %q in %q", want, t)
 		}
 	}
 }

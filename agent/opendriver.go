@@ -180,20 +180,27 @@ func (o *opening) close() error {
 func (r *run) stateOptions() state.Options {
 	c := r.cfg
 	o := r.hostState()
+	o.Proc = procfs.New(r.root(), procfs.Options{NoIterators: c.Engine.ModernIterators})
 	o.MaxThreads = int(c.ThreadTableSize)
 	o.MaxFDs, o.MaxFDsTotal = int(c.State.MaxFDs), int(c.State.MaxFDsTotal)
+	o.MaxEnv = int(c.State.MaxEnv)
 	o.MaxTextBytes, o.LookupsPerSecond = int(c.State.MaxTextMB)<<20, int(c.State.LookupsPerSecond)
 	o.IdleAfter = time.Duration(c.ThreadTimeoutS) * time.Second
 	o.SweepEvery = time.Duration(c.ThreadPurgeS) * time.Second
 	return o
 }
 
+// root is where the host's file system is found.
+func (r *run) root() string {
+	if r.HostRoot == "" {
+		return "/"
+	}
+	return r.HostRoot
+}
+
 // hostState is the model of this host.
 func (r *run) hostState() state.Options {
-	root := r.HostRoot
-	if root == "" {
-		root = "/"
-	}
+	root := r.root()
 	proc := filepath.Join(root, "proc")
 	host, _ := os.Hostname()
 	return state.Options{

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -282,29 +280,4 @@ func (w *watcher) finalStats() scap.Stats {
 		}
 	}
 	return w.stats
-}
-
-// settleMemory makes the heap small after the start. Loading rules makes much
-// garbage once; the event loop makes next to none, so a collection is rare and
-// a low growth factor costs nothing while it halves the room for garbage.
-// GOGC and GOMEMLIMIT in the environment keep their say.
-func settleMemory(limit uint64) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
-	if limit > 0 {
-		limitMemory(limit)
-	}
-	go debug.FreeOSMemory() // a collection, and the pages go back
-}
-
-// limitMemory sets the size of the heap that is aimed for; 0 is none.
-func limitMemory(limit uint64) {
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return
-	}
-	if limit == 0 || limit > math.MaxInt64 {
-		limit = math.MaxInt64
-	}
-	debug.SetMemoryLimit(int64(limit))
 }
