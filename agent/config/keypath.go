@@ -42,11 +42,12 @@ func parsePath(key string) ([]step, error) {
 		return nil, &KeyError{key, "Parsing error: " + fmt.Sprintf(format, args...)}
 	}
 	var steps []step
+	afterDot := false // that was no part of a name
 	for i := 0; i < len(key); {
 		switch c := key[i]; {
 		case c == '[' && len(steps) > 0:
-			if steps[len(steps)-1].kind != stepName {
-				return fail("unexpected character at pos %d", i) // of one index behind another
+			if afterDot || steps[len(steps)-1].kind == stepAppend {
+				return fail("unexpected character at pos %d", i)
 			}
 			end := strings.IndexByte(key[i:], ']')
 			if end < 0 {
@@ -61,7 +62,7 @@ func parsePath(key string) ([]step, error) {
 			if i < len(key) && key[i] != '.' && key[i] != '[' {
 				return fail("expected '.' character at pos %d", i-1)
 			}
-			if i < len(key) && key[i] == '.' {
+			if afterDot = i < len(key) && key[i] == '.'; afterDot {
 				i++
 			}
 		case c == '.' || c == '[':
@@ -73,7 +74,7 @@ func parsePath(key string) ([]step, error) {
 			}
 			steps = append(steps, step{kind: stepName, name: name})
 			i = next
-			if i < len(key) && key[i] == '.' {
+			if afterDot = i < len(key) && key[i] == '.'; afterDot {
 				i++ // a dot at the very end is allowed
 			}
 		}
