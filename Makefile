@@ -58,6 +58,9 @@ generate: ## remake everything that is generated: tables, fillers, compiled prob
 check-generate: generate ## fail when generating changes anything that is committed
 	@git diff --exit-code --stat && test -z "$$(git status --porcelain)" || { git status --short; echo "generated files are not up to date: run make generate and commit"; exit 1; }
 
+vmtest: ## the drivers' tests in virtual machines with other kernels (KERNELS="5.10 7" DRIVERS="kmod"); needs QEMU 10 and root
+	$(SUDO) $(GO) run ./test/vm -kernels '$(KERNELS)' -drivers '$(DRIVERS)'
+
 portability: ## compile the shared probe sources as kernel module and as legacy probe
 	$(GO) test -count=1 -v -run Portab ./kmod/... ./bpf/...
 
@@ -76,4 +79,4 @@ fmt: ## format Go and C sources
 clean: ## remove what was built
 	rm -rf bin dist
 
-.PHONY: help build run test test-race test-live conformance bench bench-live fuzz generate check-generate portability lint fmt clean
+.PHONY: help build run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest portability lint fmt clean

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Guest is process 1 of a test machine: it mounts what tests need, loads the
+// module if there is one, runs the tests in /tests, tries the agent, tells the
+// outcome on the console and switches the machine off.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tiercel/tiercel/kmod"
+)
+
+const module = "/tiercel.ko"
+
+func main() {
+	if filepath.Base(os.Args[0]) == "cat" { // what the agent is to notice
+		_, _ = os.ReadFile("/etc/shadow")
+		return
+	}
+	mount()
+	env := map[string]string{}
+	for _, word := range strings.Fields(read("/proc/cmdline")) {
+		if k, v, ok := strings.Cut(word, "="); ok && strings.HasPrefix(k, "TIERCEL_") {
+			env[k] = v
+		}
+	}
+	for k, v := range map[string]string{"PATH": "/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "TIERCEL_LIVE": "require"} {
+		os.Setenv(k, v)
+	}
+	for k, v := range env {
+		os.Setenv(k, v)
+	}
+	fmt.Printf("@@KERNEL %s\n", release())
+	if os.Getenv("TIERCEL_DRIVER") == "kmod" {
+		os.Setenv("TIERCEL_MODULE", module)
+		outcome("module loads", kmod.Load(module))
+	}
+	tests, _ := filepath.Glob("/tests/*.test")
+	for _, t := range tests {
+		outcome(strings.TrimSuffix(filepath.Base(t), ".test"), run(t))
+	}
+	outcome("agent", agent())
+	if os.Getenv("TIERCEL_DRIVER") == "kmod" {
+		outcome("module unloads", kmod.Unload())
+	}
+	outcome("kernel log", kernelLog())
+	fmt.Println("@@DONE")
+	unix.Sync()
+	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+}
+
+func mount() {
+	for _, m := range []struct{ what, where, kind string }{
+		{"proc", "/proc", "proc"}, {"sysfs", "/sys", "sysfs"}, {"devtmpfs", "/dev", "devtmpfs"}, {"tmpfs", "/tmp", "tmpfs"},
+		{"bpf", "/sys/fs/bpf", "bpf"}, {"debugfs", "/sys/kernel/debug", "debugfs"}, {"securityfs", "/sys/kernel/security", "securityfs"},
+		{"cgroup2", "/sys/fs/cgroup", "cgroup2"},
+	} {
+		_ = os.MkdirAll(m.where, 0o755)
+		if err := unix.Mount(m.what, m.where, m.kind, 0, ""); err != nil {
+			fmt.Printf("mount %s: %v\n", m.where, err)
+		}
+	}
+	// The console of process 1 is opened before there is a /dev.
+	if fd, err := unix.Open("/dev/console", unix.O_RDWR, 0); err == nil {
+		for i := range 3 {
+			_ = unix.Dup2(fd, i)
+		}
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	if req, err := unix.NewIfreq("lo"); err == nil {
+		req.SetUint16(unix.IFF_UP)
+		_ = unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
+	}
+}
+
+func read(path string) string {
+	b, _ := os.ReadFile(path)
+	return string(b)
+}
+
+func release() string {
+	r, _ := kmod.Release()
+	return r
+}
+
+func outcome(name string, err error) {
+	if err != nil {
+		fmt.Printf("@@FAIL %s: %v\n", name, strings.ReplaceAll(err.Error(), "\n", " | "))
+		return
+	}
+	fmt.Printf("@@OK %s\n", name)
+}
+
+// run runs a test program and passes on what it says of itself.
+func run(path string) error {
+	cmd := exec.Command(path, "-test.v", "-test.run=Live", "-test.timeout=240s")
+	cmd.Dir = filepath.Dir(path)
+	if d := strings.TrimSuffix(path, ".test"); dirExists(d) {
+		cmd.Dir = d // its testdata
+	}
+	out, err := cmd.CombinedOutput()
+	for line := range strings.Lines(string(out)) {
+		if !strings.HasPrefix(line, "=== ") {
+			fmt.Print(line)
+		}
+	}
+	return err
+}
+
+func dirExists(p string) bool {
+	st, err := os.Stat(p)
+	return err == nil && st.IsDir()
+}
+
+// agent runs the agent with its default rules and the cell's driver, reads
+// /etc/shadow as cat, and waits for the alert.
+func agent() error {
+	cmd := exec.Command("/tiercel", "--driver", os.Getenv("TIERCEL_DRIVER"), "-M", "60",
+		"-o", "log_stderr=true", "-o", "log_syslog=false", "-o", "json_output=true", "-o", "stdout_output.enabled=true")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	found := make(chan string, 1)
+	go func() {
+		s := bufio.NewScanner(out)
+		for s.Scan() {
+			if strings.Contains(s.Text(), "Password database read by an unexpected program") {
+				found <- s.Text()
+				return
+			}
+		}
+	}()
+	for time.Since(began) < 60*time.Second {
+		_ = exec.Command("/bin/cat").Run()
+		select {
+		case line := <-found:
+			fmt.Printf("alert after %v: %s\n", time.Since(began).Round(time.Millisecond), line)
+			return nil
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("no alert in %v; the log says: %s", time.Since(began).Round(time.Second), log.String())
+}
+
+// kernelLog fails on what must not be there: an oops, a warning, a stall.
+func kernelLog() error {
+	buf := make([]byte, 1<<20)
+	n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, buf)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(buf[:n])) {
+		for _, bad := range []string{"BUG:", "Oops", "WARNING:", "general protection", "Call Trace", "rcu: INFO", "soft lockup", "UBSAN", "KASAN", "scheduling while atomic"} {
+			if strings.Contains(line, bad) {
+				fmt.Print(string(buf[:n]))
+				return fmt.Errorf("%s", strings.TrimSpace(line))
+			}
+		}
+	}
+	return nil
+}
