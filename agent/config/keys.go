@@ -52,7 +52,7 @@ var Keys = []Key{
 		dst: func(c *Config) any { return &c.Engine.ModernPreset }},
 	{Path: "engine.modern_ebpf.drop_failed_exit", Default: "false", Doc: "do not collect failed calls",
 		dst: func(c *Config) any { return &c.Engine.ModernFailed }},
-	{Path: "engine.modern_ebpf.disable_iterators", Default: "false", Doc: "scan /proc instead of using BPF iterators", NoEffect: "an iterator is used where there is one, else /proc is read",
+	{Path: "engine.modern_ebpf.disable_iterators", Default: "false", Doc: "scan /proc instead of using BPF iterators",
 		dst: func(c *Config) any { return &c.Engine.ModernIterators }},
 	{Path: "engine.modern_ebpf.sampling_ratio", Default: "1", Min: 1, Max: 128, Ours: true, Doc: "1: off; 2, 4, ... 128: under load keep that share of the calls that state does not need",
 		dst: func(c *Config) any { return &c.Engine.SamplingRatio }},

@@ -103,7 +103,19 @@ func Load(s Source) (*Config, error) {
 		return nil, err
 	}
 	c.warnNoEffect()
+	c.Warnings = distinct(c.Warnings)
 	return c, nil
+}
+
+// distinct returns the texts without repetitions, in order.
+func distinct(texts []string) []string {
+	var out []string
+	for _, s := range texts {
+		if !contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // warnNoEffect tells of keys that ask for something that is not done.
