@@ -138,9 +138,10 @@ func (s *suppressor) pop() *Alert {
 	m := append(a.Message, " (suppressed "...)
 	m = strconv.AppendUint(m, w.count, 10)
 	a.Message = append(m, " times)"...)
-	if n := len(a.Fields); n > 2 && a.Fields[n-1] == '}' {
-		f := append(a.Fields[:n-1], `,"alert.suppressed":`...)
-		a.Fields = append(strconv.AppendUint(f, w.count, 10), '}')
+	if len(a.Fields) > 2 { // keys are in order, and hardly any comes before this one
+		f := append([]byte(nil), `{"alert.suppressed":`...)
+		f = append(strconv.AppendUint(f, w.count, 10), ',')
+		a.Fields = append(f, a.Fields[1:]...)
 	}
 	return &a
 }

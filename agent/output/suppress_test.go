@@ -48,18 +48,18 @@ func TestDuplicatesBecomeOneAlertAndOneSummary(t *testing.T) {
 		want   []string
 	}{
 		{"the same within the window", second, []say{{0, "r", "m"}, {10, "r", "m"}, {999, "r", "m"}},
-			[]string{"m", `m (suppressed 2 times) {"a":1,"alert.suppressed":2}`}},
+			[]string{"m", `m (suppressed 2 times) {"alert.suppressed":2,"a":1}`}},
 		{"the window ends: the next one is shown again", second, []say{{0, "r", "m"}, {10, "r", "m"}, {1000, "r", "m"}},
-			[]string{"m", `m (suppressed 1 times) {"a":1,"alert.suppressed":1}`, "m"}},
+			[]string{"m", `m (suppressed 1 times) {"alert.suppressed":1,"a":1}`, "m"}},
 		{"nothing came again: no summary", second, []say{{0, "r", "m"}, {2000, "r", "m"}}, []string{"m", "m"}},
 		{"another message", second, []say{{0, "r", "m"}, {1, "r", "n"}}, []string{"m", "n"}},
 		{"another rule", second, []say{{0, "r", "m"}, {1, "s", "m"}}, []string{"m", "m"}},
 		{"rule and message cannot be mistaken for another pair", second, []say{{0, "rm", ""}, {1, "r", "m"}}, []string{"", "m"}},
 		{"windows end in order", second, []say{{0, "r", "a"}, {1, "r", "b"}, {2, "r", "b"}, {3, "r", "a"}, {1001, "r", "c"}},
-			[]string{"a", "b", `a (suppressed 1 times) {"a":1,"alert.suppressed":1}`, `b (suppressed 1 times) {"a":1,"alert.suppressed":1}`, "c"}},
+			[]string{"a", "b", `a (suppressed 1 times) {"alert.suppressed":1,"a":1}`, `b (suppressed 1 times) {"alert.suppressed":1,"a":1}`, "c"}},
 		{"more keys than are kept: the oldest is told of early, nothing is hidden", Suppression{Window: time.Second, MaxKeys: 2},
 			[]say{{0, "r", "a"}, {1, "r", "a"}, {2, "r", "b"}, {3, "r", "c"}, {4, "r", "a"}},
-			[]string{"a", "b", `a (suppressed 1 times) {"a":1,"alert.suppressed":1}`, "c", "a"}},
+			[]string{"a", "b", `a (suppressed 1 times) {"alert.suppressed":1,"a":1}`, "c", "a"}},
 		{"off", Suppression{}, []say{{0, "r", "m"}, {0, "r", "m"}}, []string{"m", "m"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
