@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -169,14 +170,19 @@ func (i *Issue) Line() string {
 // the report because its text and its way to count are interface.
 func (r *Report) Hints() []string {
 	var out []string
+	add := func(i *Issue) {
+		if line := i.hintLine(); !slices.Contains(out, line) {
+			out = append(out, line) // what one file has wrong, later ones have too
+		}
+	}
 	for i := range r.Files {
 		f := &r.Files[i]
 		for k := range f.Errors {
-			out = append(out, f.Errors[k].hintLine())
+			add(&f.Errors[k])
 		}
 		for k := range f.Warnings {
 			if w := &f.Warnings[k]; w.Hint != "" {
-				out = append(out, w.hintLine())
+				add(w)
 			}
 		}
 	}
