@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/tiercel/tiercel/agent/cmdline"
+	"github.com/tiercel/tiercel/agent/config"
 	"github.com/tiercel/tiercel/rules"
 	defaultrules "github.com/tiercel/tiercel/rules/default"
 )
@@ -235,5 +236,70 @@ func TestLinksLeadSomewhere(t *testing.T) {
 				t.Errorf("%s links to %s: %v", name, m[1], err)
 			}
 		}
+	}
+}
+
+// yamlBlocks calls f with every fenced example of the pages.
+func yamlBlocks(t *testing.T, f func(page string, n int, text string)) {
+	t.Helper()
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	for _, name := range pages(t) {
+		for i, m := range block.FindAllStringSubmatch(read(t, name), -1) {
+			f(name, i+1, m[1])
+		}
+	}
+}
+
+// Examples that are neither rules nor tests of rules are configurations: each
+// key exists and each value is allowed.
+func TestConfigurationExamplesAreAccepted(t *testing.T) {
+	seen := 0
+	yamlBlocks(t, func(page string, n int, text string) {
+		if !strings.HasPrefix(page, "docs/") || regexp.MustCompile(`(?m)^(- (rule|macro|list)|tests):`).MatchString(text) {
+			return
+		}
+		seen++
+		file := filepath.Join(t.TempDir(), "tiercel.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Load(config.Source{File: file, Env: func(string) (string, bool) { return "", false }})
+		if err != nil {
+			t.Errorf("%s: example %d: %v", page, n, err)
+			return
+		}
+		for _, r := range c.Reports {
+			if r.Status != "ok" {
+				t.Errorf("%s: example %d: %s", page, n, r.Reason)
+			}
+		}
+		for _, w := range c.Warnings {
+			if !strings.Contains(w, "/etc/tiercel/") { // files that an example names and this machine lacks
+				t.Errorf("%s: example %d: %s", page, n, w)
+			}
+		}
+	})
+	if seen < 5 {
+		t.Errorf("found only %d examples", seen)
+	}
+}
+
+func TestExamplesOfRuleTestsPass(t *testing.T) {
+	seen := 0
+	yamlBlocks(t, func(page string, n int, text string) {
+		if !strings.Contains(text, "\ntests:") {
+			return
+		}
+		seen++
+		file := filepath.Join(t.TempDir(), "example_test.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(agentBinary(t), "rules", "test", file).CombinedOutput(); err != nil {
+			t.Errorf("%s: example %d: %v\n%s", page, n, err, out)
+		}
+	})
+	if seen == 0 {
+		t.Error("no example found")
 	}
 }
