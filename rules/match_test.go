@@ -196,6 +196,58 @@ func TestCostsCountEvaluationsAndTime(t *testing.T) {
 	}
 }
 
+// A reload compiles while the old rules are at work, and others read costs.
+func TestCompileBesideAMatcherInUse(t *testing.T) {
+	old := load(t, matchRules, Options{})
+	m := matcher(t, old, MatchAll)
+	done := make(chan error, 2)
+	go func() {
+		var err error
+		for range 20 {
+			rs, rep := Load([]File{{"rules.yaml", []byte(matchRules)}}, Options{})
+			if rs == nil {
+				err = rep.Err()
+				break
+			}
+			if _, err = rs.Compile(MatchFirst); err != nil {
+				break
+			}
+			if _, err = old.Compile(MatchFirst); err != nil { // the same set once more
+				break
+			}
+		}
+		done <- err
+	}()
+	stop := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+				for range m.Costs {
+				}
+				m.Totals()
+			}
+		}
+	}()
+	h := newHost()
+	ev := h.open(100, 3, "/etc/passwd", state.OpenRead)
+	for range 5000 {
+		if len(m.Match(ev)) != 1 {
+			t.Error("no match")
+			break
+		}
+	}
+	close(stop)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestCostsSurviveAReload(t *testing.T) {
 	h := newHost()
 	old := matcher(t, load(t, matchRules, Options{}), MatchAll)

@@ -27,7 +27,7 @@ type plan struct {
 	Bytes  int         `json:"program_bytes"`
 	Events []eventPlan `json:"events"`
 	Routes []ruleRoute `json:"routes"`
-	Shared []check     `json:"shared_checks"`
+	Shared []check     `json:"shared_checks,omitempty"` // without filters
 }
 
 // eventPlan is how the rules on some events are found.
@@ -126,7 +126,7 @@ const maxShared = 25
 func newPlan(e *program.Explanation, list []*rules.Rule, opts *ExplainOptions) *plan {
 	p := &plan{Rules: len(list), Parts: e.Program().Nodes(), Bytes: e.Program().Bytes()}
 	for _, s := range e.Shared(2) {
-		if len(p.Shared) < maxShared {
+		if len(p.Shared) < maxShared && len(opts.Events)+len(opts.Rules) == 0 {
 			p.Shared = append(p.Shared, newCheck(s))
 		}
 	}

@@ -285,7 +285,8 @@ func (e *Explanation) keyText(a *atom) string {
 		}
 		return lo + ".." + hi
 	case atomNet:
-		return a.net.String()
+		ip, _ := netip.AddrFromSlice(unsafeBytes(a.text))
+		return netip.PrefixFrom(ip, int(a.lo)).String()
 	}
 	if v.class() == classAddr {
 		if ip, ok := netip.AddrFromSlice(unsafeBytes(a.text)); ok {

@@ -5,7 +5,6 @@ package program
 import (
 	"cmp"
 	"math"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -17,9 +16,8 @@ import (
 type atom struct {
 	value  int32
 	how    atomKind
-	text   string
-	lo, hi uint64 // atomNum: lo; atomRange: both ends, in the order of ordinal
-	net    netip.Prefix
+	text   string // atomNet: the address
+	lo, hi uint64 // atomNum: lo; atomNet: bits in lo; atomRange: both ends, in the order of ordinal
 }
 
 type atomKind uint8
@@ -48,6 +46,7 @@ type guard []atom
 const (
 	maxGuards     = 8    // of a condition, to choose from
 	maxGuardAtoms = 4096 // beyond that nothing is gained
+	bigGuard      = 64   // so many atoms are likely enough to hold
 )
 
 // guardsOf returns the guards of a check, nil when it can hold for values that
@@ -60,7 +59,9 @@ func guardsOf(v *value, left int32, op string, list []literal) []guard {
 	equal := op == "=" || op == "in" || op == "intersects"
 	switch {
 	case c == classNet && equal:
-		return one(list, func(l literal) []atom { return []atom{{value: left, how: atomNet, net: l.net}} })
+		return one(list, func(l literal) []atom {
+			return []atom{{value: left, how: atomNet, text: string(l.net.Addr().AsSlice()), lo: uint64(l.net.Bits())}}
+		})
 	case (c == classSigned || c == classUnsigned) && equal:
 		return one(list, func(l literal) []atom { return []atom{{value: left, how: atomNum, lo: l.n}} })
 	case (c == classSigned || c == classUnsigned) && len(list) == 1:
@@ -309,7 +310,7 @@ func (p *planner) several(value int32) bool {
 
 // chance guesses how likely a guard holds for an event.
 func (p *planner) chance(g guard) float32 {
-	if len(g) > 64 {
+	if len(g) > bigGuard {
 		return 0.5
 	}
 	c := float32(0)
@@ -355,7 +356,7 @@ func (p *planner) atomChance(a *atom) float32 {
 			c = 0.02
 		}
 	case atomNet:
-		switch b := a.net.Bits(); {
+		switch b := a.lo; {
 		case b < 8:
 			c = 0.5
 		case b < 16:

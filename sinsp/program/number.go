@@ -57,10 +57,10 @@ func newNetTable(list []*atom) *netTable {
 	t := &netTable{nets: newNumTable(len(list))}
 	for _, a := range list {
 		lengths := &t.lengths4
-		if a.net.Addr().Is6() {
+		if len(a.text) == 16 {
 			lengths = &t.lengths6
 		}
-		if n := a.net.Bits(); !slices.Contains(*lengths, n) {
+		if n := int(a.lo); !slices.Contains(*lengths, n) {
 			*lengths = append(*lengths, n)
 		}
 	}

@@ -41,10 +41,15 @@ type planner struct {
 	known  map[ref][]guard
 	shares map[atom]int32    // conditions that ask for it
 	notes  map[*probe][]note // for explanations, else nil
+	room   int               // atoms that groups in groups may yet look at
 }
 
+// regroupRoom bounds the time and memory that groups in groups take: about
+// half a microsecond and 50 bytes for each atom.
+const regroupRoom = 200_000
+
 func newPlanner(b *Builder) *planner {
-	p := &planner{b: b, known: map[ref][]guard{}, shares: map[atom]int32{}}
+	p := &planner{b: b, known: map[ref][]guard{}, shares: map[atom]int32{}, room: regroupRoom}
 	users := make([]int32, len(b.parts))
 	seen := make([]int32, len(b.parts))
 	for i, r := range b.rules {
@@ -52,6 +57,9 @@ func newPlanner(b *Builder) *planner {
 	}
 	for i := range b.parts {
 		for _, g := range b.parts[i].guards {
+			if len(g) > bigGuard {
+				continue // see chance
+			}
 			for _, a := range g {
 				p.shares[a] += users[i]
 			}
@@ -241,6 +249,16 @@ func (p *planner) regroup(post *posting, at path) {
 	list := slices.Clone(post.rules)
 	slices.SortFunc(list, func(a, b entry) int { return cmp.Compare(a.id, b.id) })
 	list = slices.CompactFunc(list, func(a, b entry) bool { return a.id == b.id })
+	need := 0
+	for _, e := range list {
+		for _, g := range p.guards(e.root) {
+			need += len(g)
+		}
+	}
+	if need > p.room {
+		return
+	}
+	p.room -= need
 	if g := p.group(always, list, at); len(g.probes)+len(g.subs) > 0 {
 		post.rules, post.sub = nil, g
 	}

@@ -102,7 +102,7 @@ func (p *planner) addNets(pr *probe, list []*atom, finds map[atom][]entry) {
 	}
 	pr.nets = newNetTable(list)
 	for _, a := range list {
-		key := netKey(a.net.Addr().AsSlice(), a.net.Bits())
+		key := netKey(unsafeBytes(a.text), int(a.lo))
 		if post := pr.nets.nets.get(key); post != 0 {
 			p.note(pr, a, post)
 			pr.postings[post].rules = append(slices.Clip(pr.postings[post].rules), finds[*a]...)
@@ -144,28 +144,44 @@ func (p *planner) newRangeTable(pr *probe, list []*atom, finds map[atom][]entry)
 		}
 	}
 	slices.Sort(starts)
-	starts = slices.Compact(starts)
+	starts = coarsened(slices.Compact(starts))
 	t := &rangeTable{flip: ordinal(c, 0), starts: starts, posts: make([]int32, len(starts))}
 	for i, n := range starts {
+		hi := uint64(math.MaxUint64)
+		if i+1 < len(starts) {
+			hi = starts[i+1] - 1
+		}
 		var rules []entry
 		for _, a := range list {
-			if a.lo <= n && n <= a.hi {
+			if a.lo <= hi && n <= a.hi {
 				rules = append(rules, finds[*a]...)
 			}
 		}
 		if len(rules) > 0 {
-			hi := uint64(math.MaxUint64)
-			if i+1 < len(starts) {
-				hi = starts[i+1] - 1
-			}
 			t.posts[i] = p.post(pr, &atom{value: pr.value, how: atomRange, lo: n, hi: hi}, rules)
 		}
 	}
 	return t
 }
 
+// maxRanges bounds the pieces of a range table: each lists all ranges that
+// meet it.
+const maxRanges = 512
+
+// coarsened leaves out starts, evenly, when they are too many.
+func coarsened(starts []uint64) []uint64 {
+	step := (len(starts) + maxRanges - 1) / maxRanges
+	if step <= 1 {
+		return starts
+	}
+	var out []uint64
+	for i := 0; i < len(starts); i += step {
+		out = append(out, starts[i])
+	}
+	return out
+}
+
 func compareAtoms(a, b atom) int {
 	return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.how, b.how), cmp.Compare(a.text, b.text),
-		cmp.Compare(a.lo, b.lo), cmp.Compare(a.hi, b.hi), a.net.Addr().Compare(b.net.Addr()),
-		cmp.Compare(a.net.Bits(), b.net.Bits()))
+		cmp.Compare(a.lo, b.lo), cmp.Compare(a.hi, b.hi))
 }

@@ -201,8 +201,16 @@ func TestWorkForAnEventDoesNotGrowWithTheRules(t *testing.T) {
 		if perEvent > 2 {
 			t.Errorf("%d rules: %.1f of them are looked at for an event, want at most 2", n, perEvent)
 		}
-		if perRule := m.Bytes() / n; n >= 1000 && perRule > 4000 {
-			t.Errorf("%d rules take %d bytes each, want at most 4000", n, perRule)
+		if perRule := m.Bytes() / n; n >= 1000 && perRule > 2000 {
+			t.Errorf("%d rules take %d bytes each, want at most 2000", n, perRule)
+		}
+		if allocs := testing.AllocsPerRun(5, func() {
+			for _, ev := range events {
+				ev.Arena = ev.Arena[:0] // as the engine does for each event
+				m.Match(ev)
+			}
+		}); allocs > 0 {
+			t.Errorf("%d rules: %v allocations for %d events", n, allocs, len(events))
 		}
 	}
 }
