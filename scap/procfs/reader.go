@@ -148,7 +148,13 @@ func Scan(root string, opts Options, fn func(*Process) error) error {
 
 // Lookup returns the process of a thread. Its Threads hold that thread only,
 // or nothing when tid is the pid. The error is ErrNoProcess when it is gone.
-func (r *Reader) Lookup(tid int64) (*Process, error) {
+func (r *Reader) Lookup(tid int64) (*Process, error) { return r.lookup(tid, false) }
+
+// LookupWhole returns the process of a thread with all its threads. The error
+// is ErrNoProcess when it is gone.
+func (r *Reader) LookupWhole(tid int64) (*Process, error) { return r.lookup(tid, true) }
+
+func (r *Reader) lookup(tid int64, whole bool) (*Process, error) {
 	d, err := r.open()
 	if err != nil {
 		return nil, err
@@ -159,7 +165,11 @@ func (r *Reader) Lookup(tid int64) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.process(d, pid, tid); err != nil {
+	only := tid
+	if whole {
+		only = 0
+	}
+	if err := r.process(d, pid, only); err != nil {
 		return nil, err
 	}
 	return &r.proc, nil

@@ -24,9 +24,15 @@ type EnvSource interface {
 	Environ(tid int64, limit int) ([]string, error)
 }
 
+// WholeSource is a ProcSource that can read a process with all its threads.
+type WholeSource interface {
+	LookupWhole(tid int64) (*procfs.Process, error)
+}
+
 var (
-	_ ProcSource = (*procfs.Reader)(nil)
-	_ EnvSource  = (*procfs.Reader)(nil)
+	_ ProcSource  = (*procfs.Reader)(nil)
+	_ WholeSource = (*procfs.Reader)(nil)
+	_ EnvSource   = (*procfs.Reader)(nil)
 )
 
 // Options of an engine. The zero value is good for a capture: nothing is asked

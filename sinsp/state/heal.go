@@ -4,6 +4,7 @@ package state
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/tiercel/tiercel/scap/procfs"
 )
@@ -41,7 +42,10 @@ func (e *Engine) heal(t *Thread) *Thread {
 	}
 	e.counters.Heals++
 	t.retryTS = e.clock + retryAfter
-	p, err := e.askProc(t.TID)
+	p, whole, err := e.askWhole(t.TID)
+	if err != nil && t.TID != t.PID {
+		p, whole, err = e.askWhole(t.PID) // the thread has ended since
+	}
 	if err != nil || p.Main.TID != p.PID {
 		return t
 	}
@@ -57,14 +61,44 @@ func (e *Engine) heal(t *Thread) *Thread {
 		s.settle(e)
 		return e.Thread(t.TID)
 	}
-	e.refresh(main, p)
+	complete := e.refresh(main, p)
+	e.addThreads(p, main)
+	if whole {
+		e.dropMissing(main, p)
+	}
 	for o := range main.group.All() {
 		if o != main {
 			o.takeIDs(main)
 		}
 		o.sure, o.healed = e.lost, e.lost
 	}
+	if complete || main.healTries > 0 {
+		main.healTries = 0
+	} else {
+		// Its sockets are newer than what is known of them: once more, later.
+		main.healTries++
+		main.healed, t.healed = neverSure, neverSure
+		main.fds.sure = neverSure
+	}
 	return t
+}
+
+// dropMissing forgets the threads of a process that /proc does not have. The
+// end of one may still be told: it is for nobody then.
+func (e *Engine) dropMissing(main *Thread, p *procfs.Process) {
+	for th := main.group.first; th != nil; {
+		next := th.peerNext
+		has := func(pt procfs.Thread) bool { return pt.TID == th.TID }
+		if th != main && th != e.ev.Thread && !slices.ContainsFunc(p.Threads, has) {
+			markDead(th)
+			if th.child != nil {
+				e.reparent(th, main)
+			}
+			e.drop(th)
+			e.counters.ThreadsGone++
+		}
+		th = next
+	}
 }
 
 // healReserve is how many questions healing leaves to unknown threads.
@@ -79,8 +113,9 @@ func (t *Thread) takeIDs(o *Thread) {
 }
 
 // refresh brings the main thread t of a process to what /proc says of it. Where
-// both agree, what events told stays: they tell more.
-func (e *Engine) refresh(t *Thread, p *procfs.Process) {
+// both agree, what events told stays: they tell more. It reports whether /proc
+// told all.
+func (e *Engine) refresh(t *Thread, p *procfs.Process) bool {
 	e.takeProcIDs(t, p, &p.Main)
 	if comm := e.string(p.Main.Comm); comm != t.Comm || p.ExePath != t.ExePath || p.Exe != t.Exe || !slices.Equal(p.Args, t.Args) {
 		e.takeProcImage(t, p, comm)
@@ -95,14 +130,16 @@ func (e *Engine) refresh(t *Thread, p *procfs.Process) {
 			e.adopt(t, e.Thread(ptid))
 		}
 	}
-	e.refreshFDs(t.fds, p)
+	return e.refreshFDs(t.fds, p)
 }
 
-// refreshFDs brings a table to what /proc says of it.
-func (e *Engine) refreshFDs(t *FDTable, p *procfs.Process) {
+// refreshFDs brings a table to what /proc says of it. It reports whether /proc
+// told all.
+func (e *Engine) refreshFDs(t *FDTable, p *procfs.Process) (complete bool) {
 	if len(p.FDs) == 0 && t.Len() > 0 {
-		return // most likely it may not be read
+		return true // most likely it may not be read
 	}
+	complete = true
 	e.rangeFDs(t, 0, maxFDNum, func(f *FD) {
 		if !p.FDsCut && !slices.ContainsFunc(p.FDs, func(pf procfs.FD) bool { return pf.Num == f.Num }) {
 			e.removeFD(t, f.Num)
@@ -113,6 +150,9 @@ func (e *Engine) refreshFDs(t *FDTable, p *procfs.Process) {
 		pf := &p.FDs[i]
 		f := t.Get(pf.Num)
 		if f == nil || !f.is(pf) {
+			if pf.Type != procfs.FDUnsupported && strings.HasPrefix(pf.Name, "socket:") {
+				complete = false
+			}
 			e.addProcFD(t, pf, p.NetNS, &s)
 			continue
 		}
@@ -126,6 +166,7 @@ func (e *Engine) refreshFDs(t *FDTable, p *procfs.Process) {
 	if !p.FDsCut {
 		t.sure = e.lost
 	}
+	return complete
 }
 
 // is reports whether f is most likely the descriptor p of /proc.

@@ -216,3 +216,53 @@ func TestProcessesWithManyDescriptorsCostMoreOfTheLimit(t *testing.T) {
 		t.Errorf("it cost %v tokens", cost)
 	}
 }
+
+// wholeProc tells all threads of a process.
+type wholeProc struct{ *fakeProc }
+
+func (f wholeProc) LookupWhole(tid int64) (*procfs.Process, error) { return f.Lookup(tid) }
+
+func TestHealingFindsThreadsThatCameAndWent(t *testing.T) {
+	h, fake, pr := lossy(t)
+	h.e.opts.Proc = wholeProc{fake}
+	h.clone(200, 202, FlagThread)
+	h.clone(200, 203, FlagThread)
+	h.clone(203, 300, 0)
+	h.e.Lost(1)
+	// The ends of 202 and 203 were lost, and the beginning of 204.
+	pr.Threads = append(pr.Threads, pr.Threads[0])
+	pr.Threads[1].TID = 204
+	h.play(scap.EvReadX, 202, p{"res": 0, "fd": 8})
+	h.thread(202) // it made the event
+	h.absent(203)
+	h.thread(201)
+	equal(t, "new thread", h.thread(204).Main(), h.thread(200))
+	h.parent(300, 200)
+	checkTables(t, h.e)
+}
+
+func TestSocketsThatAreNotKnownYetAreAskedForOnceMore(t *testing.T) {
+	h, fake, pr := lossy(t)
+	pr.FDs = append(pr.FDs, procfs.FD{Num: 20, Type: procfs.FDIPv4, L4: procfs.L4TCP, Name: "socket:[5]", Ino: 5})
+	h.e.Lost(1)
+	h.play(scap.EvReadX, 200, p{"res": 0, "fd": 8})
+	equal(t, "doubt while it is not known", h.thread(200).Doubt(), DoubtFDs)
+	h.play(scap.EvReadX, 200, p{"res": 0, "fd": 8})
+	equal(t, "questions", len(fake.asked), 1)
+	h.ts += retryAfter
+	last := &pr.FDs[len(pr.FDs)-1]
+	last.Name, last.Src, last.Dst = "", netip.MustParseAddrPort("10.0.0.1:5000"), netip.MustParseAddrPort("10.0.0.2:80")
+	h.play(scap.EvReadX, 200, p{"res": 0, "fd": 8})
+	h.fd(200, 20, "10.0.0.1:5000->10.0.0.2:80")
+	equal(t, "doubt", h.thread(200).Doubt(), 0)
+
+	// One that never gets addresses is asked for twice only.
+	last.Num, last.Name, last.Src, last.Dst = 21, "socket:[6]", netip.AddrPort{}, netip.AddrPort{}
+	h.e.Lost(1)
+	before := len(fake.asked)
+	for range 5 {
+		h.ts += retryAfter
+		h.play(scap.EvReadX, 200, p{"res": 0, "fd": 8})
+	}
+	equal(t, "questions about it", len(fake.asked)-before, 2)
+}

@@ -81,19 +81,32 @@ func (e *Engine) lookup(tid int64) *Thread {
 	return t
 }
 
-// fdsPerToken is how many descriptors of a process cost as much as one more
-// question.
+// fdsPerToken is how many descriptors or threads of a process cost as much as
+// one more question.
 const fdsPerToken = 100
 
-// askProc reads a process, for a token that was taken. One with many
-// descriptors costs more of them.
+// askProc reads a process, for a token that was taken. A large one costs more
+// of them.
 func (e *Engine) askProc(tid int64) (*procfs.Process, error) {
-	p, err := e.opts.Proc.Lookup(tid)
+	return e.paid(e.opts.Proc.Lookup(tid))
+}
+
+// askWhole is askProc with all threads, where the source can tell them.
+func (e *Engine) askWhole(tid int64) (p *procfs.Process, whole bool, err error) {
+	if src, ok := e.opts.Proc.(WholeSource); ok {
+		p, err = e.paid(src.LookupWhole(tid))
+		return p, true, err
+	}
+	p, err = e.askProc(tid)
+	return p, false, err
+}
+
+func (e *Engine) paid(p *procfs.Process, err error) (*procfs.Process, error) {
 	if err == nil && p == nil {
 		err = procfs.ErrNoProcess
 	}
 	if err == nil {
-		e.tokens -= float64(len(p.FDs)) / fdsPerToken
+		e.tokens -= float64(len(p.FDs)+len(p.Threads)) / fdsPerToken
 	}
 	return p, err
 }

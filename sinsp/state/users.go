@@ -39,7 +39,7 @@ const (
 	// maxReaders bounds the readers that hang in file systems of containers.
 	maxReaders = 4
 	// readPatience is how long one may take.
-	readPatience = 20 * time.Millisecond
+	readPatience = 200 * time.Millisecond
 )
 
 // accountReader reads the files of a host and its containers.

@@ -6,12 +6,14 @@ package hoststate
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,13 +25,69 @@ import (
 	"github.com/tiercel/tiercel/test/live"
 )
 
+var names = []string{
+	"files", "sockets", "orphan", "threadexec", "namespace", "identity", "kinds", "storm", "sockets6", "unix",
+	"passing", "sessions", "unshared", "users", "jail", "forks", "mainless",
+}
+
 func TestLiveModelAgreesWithProc(t *testing.T) {
+	w := newWatch(t, state.Options{})
+	roots := w.play()
+	var st scap.Stats
+	if err := w.d.Stats(&st); err != nil || st.Drops() != 0 {
+		t.Fatalf("%d events were dropped (%v): the model cannot be right", st.Drops(), err)
+	}
+	if n := len(compare(t, w.e, roots)); n < len(names)+4 {
+		t.Errorf("only %d processes of the workloads were found", n)
+	}
+	w.compareHost()
+}
+
+// TestLiveModelHealsAfterLosses loses a third of all that happens. The first
+// event of a process afterwards makes the model right again.
+func TestLiveModelHealsAfterLosses(t *testing.T) {
+	w := newWatch(t, state.Options{LookupsPerSecond: 5000})
+	w.random = rand.New(rand.NewPCG(11, 12))
+	roots := w.play()
+	w.random = nil
+	w.e.Lost(1)
+	// Twice: what is known of new sockets is read at most once a second.
+	for _, how := range []time.Duration{2200 * time.Millisecond, 500 * time.Millisecond} {
+		for pid := range family(t, roots) {
+			syscall.Kill(int(pid), syscall.SIGUSR1)
+		}
+		w.drain(how)
+	}
+	if n := len(compare(t, w.e, roots)); n < len(names)+4 {
+		t.Errorf("only %d processes of the workloads were found", n)
+	}
+	c := w.e.Counters()
+	if c.LostEvents < 100 || c.Heals < uint64(len(names)) {
+		t.Errorf("%d events were lost, %d processes read again", c.LostEvents, c.Heals)
+	}
+	for pid := range family(t, roots) {
+		if th := w.e.Thread(pid); th != nil && th.Uncertain() && !th.Dead() {
+			t.Errorf("%s: process %d (%s) is still in doubt: %b", roots[pid], pid, th.Cmdline, th.Doubt())
+		}
+	}
+}
+
+// watch feeds a model with what the driver reports.
+type watch struct {
+	t      *testing.T
+	d      scap.Driver
+	e      *state.Engine
+	random *rand.Rand // loses events when it is not nil
+}
+
+func newWatch(t *testing.T, o state.Options) *watch {
+	t.Helper()
 	live.Require(t)
 	d, err := modernbpf.Open(modernbpf.Options{ReportSelf: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
+	t.Cleanup(func() { d.Close() })
 	set := sinsp.StateSet(sinsp.Current).Union(sinsp.NetSet())
 	// Not in the state set, but the model follows them where they are selected.
 	set = set.Union(scap.ParseSyscallSet("setpgid", "unshare", "setns"))
@@ -39,91 +97,107 @@ func TestLiveModelAgreesWithProc(t *testing.T) {
 	if err := d.Start(); err != nil {
 		t.Fatal(err)
 	}
-	boot := scap.BootTime()
-	e := state.New(state.Options{Proc: procfs.New("", procfs.Options{BootTime: boot}), BootTime: boot})
-	if err := e.Prime(); err != nil {
+	o.BootTime = scap.BootTime()
+	o.Proc = procfs.New("", procfs.Options{BootTime: o.BootTime})
+	o.Alive = func(tid int64) bool {
+		_, err := os.Lstat(fmt.Sprint("/proc/", tid))
+		return err == nil
+	}
+	w := &watch{t: t, d: d, e: state.New(o)}
+	if err := w.e.Prime(); err != nil {
 		t.Fatal(err)
 	}
-	names := []string{
-		"files", "sockets", "orphan", "threadexec", "namespace", "identity", "kinds", "storm", "sockets6", "unix",
-		"passing", "sessions", "unshared", "users", "jail", "forks", "mainless",
-	}
-	cmds := make(chan []*exec.Cmd)
-	in, hold, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	os.Stdin = in
-	go func() {
-		var all []*exec.Cmd
-		for _, name := range names {
-			cmd, err := start(name, nil)
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-				continue
-			}
-			all = append(all, cmd)
-		}
-		cmds <- all
-	}()
-	all := follow(t, d, e, cmds)
-	defer func() {
-		hold.Close()
-		for _, cmd := range all {
-			cmd.Wait()
-		}
-	}()
-
-	var st scap.Stats
-	if err := d.Stats(&st); err != nil || st.Drops() != 0 {
-		t.Fatalf("%d events were dropped (%v): the model cannot be right", st.Drops(), err)
-	}
-	roots := map[int64]string{}
-	for i, cmd := range all {
-		roots[int64(cmd.Process.Pid)] = names[i]
-	}
-	if n := compare(t, e, roots); n < len(names)+4 {
-		t.Errorf("only %d processes of the workloads were found", n)
-	}
-	compareHost(t, d, e)
+	return w
 }
 
-// follow feeds the engine until the workloads are ready and their last events
-// have come.
-func follow(t *testing.T, d scap.Driver, e *state.Engine, cmds chan []*exec.Cmd) (all []*exec.Cmd) {
-	t.Helper()
-	var b scap.Batch
-	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); {
-		if err := d.Next(&b, 20*time.Millisecond); err != nil {
-			t.Fatal(err)
+// play starts the workloads and follows them until they are ready and their
+// last events have come. It returns what plays in which process.
+func (w *watch) play() map[int64]string {
+	w.t.Helper()
+	in, hold, err := os.Pipe()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	os.Stdin = in
+	ready := make(chan []*exec.Cmd)
+	go func() {
+		all := make([]*exec.Cmd, len(names))
+		for i, name := range names {
+			if all[i], err = start(name, nil); err != nil {
+				w.t.Errorf("%s: %v", name, err)
+			}
 		}
-		for i := range b.Events {
-			e.Process(&b.Events[i])
-		}
-		d.Release(&b)
+		ready <- all
+	}()
+	var all []*exec.Cmd
+	for until := time.Now().Add(20 * time.Second); all == nil && time.Now().Before(until); {
+		w.feed()
 		select {
-		case all = <-cmds:
-			until = time.Now().Add(300 * time.Millisecond)
+		case all = <-ready:
 		default:
 		}
 	}
-	return all
+	w.t.Cleanup(func() {
+		hold.Close()
+		for _, cmd := range all {
+			if cmd != nil {
+				cmd.Wait()
+			}
+		}
+		in.Close()
+	})
+	w.drain(300 * time.Millisecond)
+	roots := map[int64]string{}
+	for i, cmd := range all {
+		if cmd != nil {
+			roots[int64(cmd.Process.Pid)] = names[i]
+		}
+	}
+	return roots
+}
+
+// drain feeds the model for a while.
+func (w *watch) drain(how time.Duration) {
+	w.t.Helper()
+	for until := time.Now().Add(how); time.Now().Before(until); {
+		w.feed()
+	}
+}
+
+// feed hands one batch to the model. What is lost comes in runs, as when a ring
+// is full.
+func (w *watch) feed() {
+	w.t.Helper()
+	var b scap.Batch
+	if err := w.d.Next(&b, 20*time.Millisecond); err != nil {
+		w.t.Fatal(err)
+	}
+	for i := 0; i < len(b.Events); i++ {
+		if w.random != nil && w.random.IntN(40) == 0 {
+			run := min(w.random.IntN(40), len(b.Events)-i)
+			w.e.Lost(uint64(run))
+			i += run
+			continue
+		}
+		w.e.Process(&b.Events[i])
+	}
+	w.d.Release(&b)
 }
 
 // compareHost checks that the model has the threads of the whole host, and no
 // others. Both change while they are looked at: what differs has to differ
 // again when the events until then have come.
-func compareHost(t *testing.T, d scap.Driver, e *state.Engine) {
-	t.Helper()
-	first := differing(t, e)
-	drain(t, d, e, 500*time.Millisecond)
-	for tid, what := range differing(t, e) {
+func (w *watch) compareHost() {
+	w.t.Helper()
+	first := differing(w.t, w.e)
+	w.drain(500 * time.Millisecond)
+	for tid, what := range differing(w.t, w.e) {
 		if first[tid] == what {
-			t.Errorf("thread %d %s", tid, what)
+			w.t.Errorf("thread %d %s", tid, what)
 		}
 	}
-	if e.NumThreads() < 50 {
-		t.Errorf("only %d threads are known", e.NumThreads())
+	if w.e.NumThreads() < 50 {
+		w.t.Errorf("only %d threads are known", w.e.NumThreads())
 	}
 }
 
@@ -151,47 +225,44 @@ func differing(t *testing.T, e *state.Engine) map[int64]string {
 	return diff
 }
 
-// drain feeds the engine for a while.
-func drain(t *testing.T, d scap.Driver, e *state.Engine, how time.Duration) {
+// family returns the processes below the roots, the roots included, with what
+// plays in them.
+func family(t *testing.T, roots map[int64]string) map[int64]string {
 	t.Helper()
-	var b scap.Batch
-	for until := time.Now().Add(how); time.Now().Before(until); {
-		if err := d.Next(&b, 20*time.Millisecond); err != nil {
+	of := map[int64]string{}
+	scan := func(p *procfs.Process) error {
+		name := roots[p.PID]
+		if name == "" {
+			name = of[p.Main.PTID]
+		}
+		if name != "" {
+			of[p.PID] = name
+		}
+		return nil
+	}
+	for former := -1; former < len(of); {
+		former = len(of)
+		if err := procfs.New("", procfs.Options{NoFDs: true, BootTime: scap.BootTime()}).Scan(scan); err != nil {
 			t.Fatal(err)
 		}
-		for i := range b.Events {
-			e.Process(&b.Events[i])
-		}
-		d.Release(&b)
 	}
+	return of
 }
 
-// compare checks the processes below the roots and returns how many there are.
-func compare(t *testing.T, e *state.Engine, roots map[int64]string) int {
+// compare checks the processes below the roots, and returns them.
+func compare(t *testing.T, e *state.Engine, roots map[int64]string) map[int64]string {
 	t.Helper()
-	n := 0
-	of := map[int64]string{} // workload of a process
-	for more := true; more; {
-		more = false
-		err := procfs.New("", procfs.Options{BootTime: scap.BootTime()}).Scan(func(p *procfs.Process) error {
-			name := roots[p.PID]
-			if name == "" {
-				name = of[p.Main.PTID]
-			}
-			if name == "" || of[p.PID] != "" {
-				return nil
-			}
-			of[p.PID] = name
-			n++
-			more = true
+	of := family(t, roots)
+	err := procfs.New("", procfs.Options{BootTime: scap.BootTime()}).Scan(func(p *procfs.Process) error {
+		if name := of[p.PID]; name != "" {
 			compareProcess(t, e, p, name)
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return n
+	return of
 }
 
 func compareProcess(t *testing.T, e *state.Engine, p *procfs.Process, workload string) {
@@ -307,7 +378,8 @@ func compareFD(t *testing.T, g *state.FD, f *procfs.FD, workload string) {
 	if g.Ino != f.Ino || g.Dev != f.Dev {
 		t.Errorf("%s: descriptor %d (%s) is inode %d:%d, /proc says %d:%d", workload, f.Num, g.Name, g.Dev, g.Ino, f.Dev, f.Ino)
 	}
-	if name := strings.TrimSuffix(f.Name, " (deleted)"); g.Name != name {
+	// What was found in /proc keeps the mark of a file that has no name any more.
+	if name := strings.TrimSuffix(f.Name, " (deleted)"); strings.TrimSuffix(g.Name, " (deleted)") != name {
 		t.Errorf("%s: descriptor %d is named %s, /proc says %s", workload, f.Num, g.Name, name)
 	}
 }
