@@ -63,14 +63,23 @@ const (
 	findHeaders = "kernel headers"
 	findCaps    = "capabilities"
 	findCapMod  = "CAP_SYS_MODULE"
+	findTools   = "module compiler"
+	findModule  = "kernel module"
 )
 
 // requirement is what a driver cannot do without.
 var requirement = map[string][]string{
 	ModernBPF: {findBTF, findRing, findSysExit, findExit, findExec, findFork, findLocked},
 	BPF:       {findRawTP, findPerf, findLocked},
-	Kmod:      {findModules, findSigned, findHeaders, findCapMod},
+	Kmod:      {findModule},
 }
+
+// loading and building are what the module needs while it is not loaded, or
+// not even there.
+var (
+	loading  = []string{findModules, findSigned, findCapMod}
+	building = []string{findHeaders, findTools}
+)
 
 // Doctor says what this kernel offers, what this process may use of it, and
 // which driver auto would choose. It changes nothing on the host: what it
@@ -129,6 +138,10 @@ func (d *Diagnosis) verdict(kind string, try func(string) error) Verdict {
 		v.Status, v.Advice = Missing, "use "+strings.Join(autoOrder, " or ")
 	}
 	switch {
+	case len(lacking) > 0 && kind == Kmod:
+		v.Status = Missing
+		reason, advice := d.unloaded()
+		reasons, v.Advice = append(reasons, reason), advice
 	case len(lacking) > 0:
 		v.Status = Missing
 		reasons = append(reasons, "the host lacks "+strings.Join(lacking, ", "))
@@ -146,6 +159,31 @@ func (d *Diagnosis) verdict(kind string, try func(string) error) Verdict {
 	}
 	v.Reason = strings.Join(reasons, "; ")
 	return v
+}
+
+// unloaded says what can be done about a module that is not loaded.
+func (d *Diagnosis) unloaded() (reason, advice string) {
+	lacking := func(names []string) (out []string, advice string) {
+		for _, n := range names {
+			if f := d.Finding(n); f != nil && f.Status == Missing {
+				out = append(out, n)
+				if advice == "" {
+					advice = f.Advice
+				}
+			}
+		}
+		return out, advice
+	}
+	if names, advice := lacking(loading); len(names) > 0 {
+		return "the module is not loaded and would be refused: " + strings.Join(names, ", "), advice
+	}
+	if f := d.Finding(findModule); f != nil && strings.Contains(f.Detail, builtFor) {
+		return "the module is built but not loaded", "tiercel driver load kmod"
+	}
+	if names, advice := lacking(building); len(names) > 0 {
+		return "the module is neither loaded nor built, and cannot be built here: the host lacks " + strings.Join(names, ", "), advice
+	}
+	return "the module is neither loaded nor built; it can be built here", "tiercel driver build kmod, then tiercel driver load kmod"
 }
 
 // choose picks the driver that auto takes: the first of its order that runs.

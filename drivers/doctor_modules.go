@@ -5,11 +5,13 @@ package drivers
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tiercel/tiercel/kmod"
 )
 
 // modules says what stands between a kernel module and this kernel.
 func (h *host) modules() []Finding {
-	return []Finding{h.loadable(), h.lockdown(), h.signatures(), h.headers()}
+	return []Finding{h.loadable(), h.lockdown(), h.signatures(), h.headers(), h.compiler(), h.module()}
 }
 
 // loadable tells whether modules can be loaded at all.
@@ -82,6 +84,9 @@ func (h *host) signatures() Finding {
 	if text, err := h.read("/sys/kernel/security/lockdown"); err == nil && why == "" && !strings.Contains(text, "[none]") {
 		why = "lockdown"
 	}
+	if why != "" && h.secureBoot() {
+		why += ", Secure Boot is on"
+	}
 	if why != "" {
 		f.Status, f.Detail, f.Advice = Missing, "required ("+why+"): a module built here is refused unless it is signed", advice
 	}
@@ -96,4 +101,53 @@ func (h *host) headers() Finding {
 	}
 	return Finding{Name: findHeaders, Status: Missing, Detail: "no " + path,
 		Advice: "install the headers of this very kernel (linux-headers-" + h.release + ", kernel-devel), or use modern_bpf"}
+}
+
+// secureBoot reads the firmware's variable: four bytes of attributes, then 1
+// or 0 (UEFI specification, 3.3).
+func (h *host) secureBoot() bool {
+	v, err := h.read("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c")
+	return err == nil && len(v) == 5 && v[4] == 1
+}
+
+// compiler tells whether the programs are there that build a module. Kernels
+// want the compiler that they were built with, or one that is close.
+func (h *host) compiler() Finding {
+	f := Finding{Name: findTools, Status: OK, Detail: "make and gcc"}
+	if lacking := h.missingPrograms("make", "gcc"); len(lacking) > 0 {
+		f.Status, f.Detail = Missing, "no "+strings.Join(lacking, ", no ")+"; only needed to build a driver"
+		f.Advice = "install make and gcc, if a driver is to be built"
+	}
+	return f
+}
+
+// missingPrograms returns those that are in none of the usual folders.
+func (h *host) missingPrograms(names ...string) (missing []string) {
+	for _, n := range names {
+		if !h.exists("/usr/bin/"+n) && !h.exists("/bin/"+n) && !h.exists("/usr/local/bin/"+n) {
+			missing = append(missing, n)
+		}
+	}
+	return missing
+}
+
+const builtFor = "built for this kernel"
+
+// module tells whether ours is loaded, or could be.
+func (h *host) module() Finding {
+	f := Finding{Name: findModule, Status: OK}
+	if h.exists("/sys/module/" + kmod.ModuleName) {
+		f.Detail = "loaded"
+		if v, err := h.read("/sys/module/" + kmod.ModuleName + "/version"); err == nil {
+			f.Detail += ", version " + v
+		}
+		return f
+	}
+	f.Status = Missing
+	if path, err := kmod.Find(h.root, h.release); err == nil {
+		f.Detail = "not loaded; " + builtFor + ": " + path
+		return f
+	}
+	f.Detail = "not loaded, and there is none for this kernel"
+	return f
 }

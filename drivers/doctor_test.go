@@ -34,6 +34,9 @@ func usual() files {
 		"/sys/kernel/security/lsm":                  "lockdown,capability,bpf",
 		"/sys/module/module/parameters/sig_enforce": "N",
 		"/lib/modules/6.1.0-9/build/Makefile":       "all:",
+		"/usr/bin/make":                             "#!",
+		"/usr/bin/gcc":                              "#!",
+		"/sys/module/tiercel/version":               "1.0",
 	}
 }
 
@@ -45,6 +48,9 @@ func (f files) with(path, text string) files {
 	}
 	return f
 }
+
+// notLoaded is that host without the module.
+func notLoaded() files { return usual().with("/sys/module/tiercel/version", "") }
 
 func (f files) host(t *testing.T) *host {
 	t.Helper()
@@ -82,7 +88,7 @@ func cmpErr(errs ...error) error {
 }
 
 func opens(kind string) error {
-	if kind != ModernBPF {
+	if kind == BPF {
 		return fmt.Errorf("%s: %w", kind, ErrNotBuilt)
 	}
 	return nil
@@ -101,8 +107,11 @@ func TestAHostThatOffersEverythingRunsTheModernProbe(t *testing.T) {
 	if d.Chosen != ModernBPF || d.Driver(ModernBPF).Status != OK {
 		t.Errorf("chosen %q because %s", d.Chosen, d.Why)
 	}
-	for _, kind := range []string{BPF, Kmod} {
-		if v := d.Driver(kind); v.Status != Missing || !strings.Contains(v.Reason, "not in this release") || v.Advice != "use modern_bpf" {
+	if v := d.Driver(Kmod); v.Status != OK {
+		t.Errorf("%+v", v)
+	}
+	for _, kind := range []string{BPF} {
+		if v := d.Driver(kind); v.Status != Missing || !strings.Contains(v.Reason, "not in this release") || v.Advice != "use modern_bpf or kmod" {
 			t.Errorf("%+v", v)
 		}
 	}
@@ -149,6 +158,11 @@ func TestFindingsFollowTheHost(t *testing.T) {
 		{"signatures are enforced by the build", usual().with("/sys/module/module/parameters/sig_enforce", "").with(config, "CONFIG_MODULE_SIG_FORCE=y"), nil, findSigned, Missing, "CONFIG_MODULE_SIG_FORCE"},
 		{"nothing tells about signatures", usual().with("/sys/module/module/parameters/sig_enforce", ""), nil, findSigned, Unknown, "neither"},
 		{"no headers", usual().with("/lib/modules/6.1.0-9/build/Makefile", ""), nil, findHeaders, Missing, "/lib/modules/6.1.0-9/build"},
+		{"Secure Boot is why", usual().with("/sys/kernel/security/lockdown", "none [integrity] confidentiality").with("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", "\x06\x00\x00\x00\x01"), nil, findSigned, Missing, "lockdown, Secure Boot is on"},
+		{"no compiler", usual().with("/usr/bin/gcc", ""), nil, findTools, Missing, "no gcc"},
+		{"the module is loaded", usual(), nil, findModule, OK, "loaded, version 1.0"},
+		{"the module is built", usual().with("/sys/module/tiercel/version", "").with("/lib/modules/6.1.0-9/extra/tiercel.ko", "x"), nil, findModule, Missing, "built for this kernel: /lib/modules/6.1.0-9/extra/tiercel.ko"},
+		{"the module is built for another kernel", usual().with("/sys/module/tiercel/version", "").with("/var/lib/tiercel/6.1.0-8/tiercel.ko", "x"), nil, findModule, Missing, "there is none"},
 		{"the module bpf is not active", usual().with("/sys/kernel/security/lsm", "capability"), nil, "BPF LSM", Missing, "not active"},
 		{"nobody tells which modules are active", usual().with("/sys/kernel/security/lsm", ""), nil, "BPF LSM", Unknown, "cannot be read"},
 		{"32-bit programs are switched off", usual().with("/proc/cmdline", "ia32_emulation=0").with(config, "CONFIG_IA32_EMULATION=y"), nil, "32-bit calls", Missing, "switched off"},
@@ -213,12 +227,13 @@ func TestVerdictsNameWhatIsMissing(t *testing.T) {
 		tried  int
 		chosen string
 	}{
-		{"everything is there", usual(), nil, nil, OK, "opens and loads", 1, ModernBPF},
-		{"no ring buffer", usual(), kernel{"RingBuf": ebpf.ErrNotSupported}, nil, Missing, "lacks ring buffer", 0, ""},
-		{"what is only useful is not needed", usual(), kernel{"sys_enter": unix.EPERM, "do_sys_openat2": unix.EPERM}, nil, OK, "opens", 1, ModernBPF},
-		{"no privilege", usual().with("/proc/self/status", "CapEff:\t0\n"), kernel{"bpf": unix.EPERM}, nil, Unknown, "without more privilege", 0, ""},
-		{"an unreadable lockdown does not speak against it", usual().with("/sys/kernel/security/lockdown", ""), nil, nil, OK, "opens", 1, ModernBPF},
-		{"it fails all the same", usual(), nil, errors.New("verifier\nsays no"), Missing, "verifier\nsays no", 1, ""},
+		{"everything is there", usual(), nil, nil, OK, "opens and loads", 2, ModernBPF},
+		{"no ring buffer: the module takes its place", usual(), kernel{"RingBuf": ebpf.ErrNotSupported}, nil, Missing, "lacks ring buffer", 1, Kmod},
+		{"no ring buffer and no module", notLoaded(), kernel{"RingBuf": ebpf.ErrNotSupported}, nil, Missing, "lacks ring buffer", 0, ""},
+		{"what is only useful is not needed", usual(), kernel{"sys_enter": unix.EPERM, "do_sys_openat2": unix.EPERM}, nil, OK, "opens", 2, ModernBPF},
+		{"no privilege", notLoaded().with("/proc/self/status", "CapEff:\t0\n"), kernel{"bpf": unix.EPERM}, nil, Unknown, "without more privilege", 0, ""},
+		{"an unreadable lockdown does not speak against it", usual().with("/sys/kernel/security/lockdown", ""), nil, nil, OK, "opens", 2, ModernBPF},
+		{"it fails all the same", usual(), nil, errors.New("verifier\nsays no"), Missing, "verifier\nsays no", 2, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			try, n := tries(c.opens)
@@ -231,6 +246,28 @@ func TestVerdictsNameWhatIsMissing(t *testing.T) {
 				t.Error("no reason for the choice")
 			}
 		})
+	}
+}
+
+func TestTheVerdictOnTheModuleSaysWhatToDo(t *testing.T) {
+	const locked = "/sys/kernel/security/lockdown"
+	for _, c := range []struct {
+		name           string
+		files          files
+		status         Status
+		reason, advice string
+	}{
+		{"loaded", usual().with("/lib/modules/6.1.0-9/build/Makefile", "").with("/usr/bin/gcc", ""), OK, "opens and loads", ""},
+		{"built", notLoaded().with("/lib/modules/6.1.0-9/extra/tiercel.ko", "x").with("/usr/bin/gcc", ""), Missing, "built but not loaded", "tiercel driver load kmod"},
+		{"can be built", notLoaded(), Missing, "it can be built here", "tiercel driver build kmod, then tiercel driver load kmod"},
+		{"no headers", notLoaded().with("/lib/modules/6.1.0-9/build/Makefile", ""), Missing, "lacks kernel headers", "install the headers"},
+		{"no compiler", notLoaded().with("/usr/bin/make", ""), Missing, "lacks module compiler", "install make and gcc"},
+		{"signatures come before building", notLoaded().with(locked, "none [integrity] confidentiality").with("/usr/bin/make", ""), Missing, "would be refused: module signatures", "sign the module"},
+	} {
+		v := diagnose(c.files.host(t), kernel{}, opens).Driver(Kmod)
+		if v.Status != c.status || !strings.Contains(v.Reason, c.reason) || !strings.HasPrefix(v.Advice, c.advice) {
+			t.Errorf("%s: %+v", c.name, *v)
+		}
 	}
 }
 

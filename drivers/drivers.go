@@ -32,6 +32,9 @@ type Options struct {
 	DynamicSnaplen bool
 	FullCapture    [2]uint16
 	StatsdPort     uint16
+	// PassedOver, when not nil, is called by Open for each driver that auto tried
+	// and that does not run here, when another one will be tried.
+	PassedOver func(kind string, err error)
 }
 
 // ErrNotBuilt is what a driver returns that this release does not contain.
@@ -41,20 +44,20 @@ var ErrNotBuilt = errors.New("driver not in this release")
 type opener func(Options) (scap.Driver, error)
 
 // byKind is the table of drivers; autoOrder the order in which auto tries
-// them: the one that needs least from the host first.
+// them: the one that needs nothing on the host but its kernel first.
 var (
 	byKind = map[string]opener{
 		ModernBPF: openModernBPF,
 		BPF:       missing(BPF, "the legacy eBPF probe"),
-		Kmod:      missing(Kmod, "the kernel module"),
+		Kmod:      openKmod,
 	}
-	autoOrder = []string{ModernBPF}
+	autoOrder = []string{ModernBPF, Kmod}
 )
 
 // missing answers for a driver that cannot run yet.
 func missing(kind, what string) opener {
 	return func(Options) (scap.Driver, error) {
-		return nil, fmt.Errorf("open %s: %s cannot run in this release (%w); use --driver modern_bpf, which needs a kernel with BTF (5.10 or newer)",
+		return nil, fmt.Errorf("open %s: %s cannot run in this release (%w); use --driver modern_bpf, which needs a kernel with BTF (5.10 or newer), or kmod",
 			kind, what, ErrNotBuilt)
 	}
 }
@@ -75,12 +78,15 @@ func Open(kind string, o Options) (scap.Driver, error) {
 // openFirst opens the first driver that this kernel runs.
 func openFirst(kinds []string, o Options) (scap.Driver, error) {
 	var errs []error
-	for _, k := range kinds {
+	for i, k := range kinds {
 		d, err := byKind[k](o)
 		if err == nil {
 			return d, nil
 		}
 		errs = append(errs, err)
+		if o.PassedOver != nil && i+1 < len(kinds) {
+			o.PassedOver(k, err)
+		}
 	}
 	return nil, errors.Join(errs...)
 }

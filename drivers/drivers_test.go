@@ -12,7 +12,7 @@ import (
 )
 
 func TestDriversThatCannotRunYetSaySoAndWhatToUse(t *testing.T) {
-	for _, kind := range []string{Kmod, BPF} {
+	for _, kind := range []string{BPF} {
 		d, err := Open(kind, Options{})
 		if d != nil || !errors.Is(err, ErrNotBuilt) || !strings.Contains(err.Error(), "use --driver modern_bpf") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, %v", kind, d, err)
@@ -35,10 +35,15 @@ func TestAutoTakesTheFirstThatOpens(t *testing.T) {
 		"a": func(Options) (scap.Driver, error) { return nil, refused },
 		"b": func(Options) (scap.Driver, error) { return fake, nil },
 	}
-	if d, err := openFirst([]string{"a", "b"}, Options{}); d != scap.Driver(fake) || err != nil {
+	var passed []string
+	over := func(kind string, err error) { passed = append(passed, kind+": "+err.Error()) }
+	if d, err := openFirst([]string{"a", "b"}, Options{PassedOver: over}); d != scap.Driver(fake) || err != nil {
 		t.Errorf("%v, %v", d, err)
 	}
-	if d, err := openFirst([]string{"a"}, Options{}); d != nil || !errors.Is(err, refused) {
+	if len(passed) != 1 || passed[0] != "a: refused here" {
+		t.Errorf("told of %q", passed)
+	}
+	if d, err := openFirst([]string{"a"}, Options{PassedOver: over}); len(passed) != 1 || d != nil || !errors.Is(err, refused) {
 		t.Errorf("%v, %v", d, err)
 	}
 }

@@ -125,8 +125,9 @@ func cstring(b []byte) string {
 	return string(b)
 }
 
-// check says whether this program can work with the module.
-func (i Info) check() error {
+// Check says whether this program can work with the module; if not, the error
+// is a VersionError.
+func (i Info) Check() error {
 	schema, err := Schema()
 	if err != nil {
 		return err

@@ -121,14 +121,14 @@ func TestAModuleOfAnotherGenerationIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (Info{API: apiVersion, Schema: schema, Version: "1.0"}).check(); err != nil {
+	if err := (Info{API: apiVersion, Schema: schema, Version: "1.0"}).Check(); err != nil {
 		t.Errorf("our own module is refused: %v", err)
 	}
 	for name, i := range map[string]Info{
 		"interface": {API: apiVersion + 1, Schema: schema, Version: "2.0"},
 		"events":    {API: apiVersion, Schema: "0123456789abcde", Version: "2.0"},
 	} {
-		err := i.check()
+		err := i.Check()
 		if err == nil || !strings.Contains(err.Error(), "tiercel driver unload kmod") || !strings.Contains(err.Error(), "2.0") {
 			t.Errorf("%s: %v", name, err)
 		}

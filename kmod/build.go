@@ -110,7 +110,11 @@ func Load(path string) error {
 		return fmt.Errorf("load the module: %w; tiercel driver build kmod makes it", err)
 	}
 	defer f.Close()
-	err = unix.FinitModule(int(f.Fd()), "", 0)
+	flags := 0
+	if !strings.HasSuffix(path, ".ko") {
+		flags = unix.MODULE_INIT_COMPRESSED_FILE // since Linux 5.17
+	}
+	err = unix.FinitModule(int(f.Fd()), "", flags)
 	if err == nil {
 		return nil
 	}

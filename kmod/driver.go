@@ -150,7 +150,7 @@ func open(opts Options) (_ *Driver, err error) {
 	if d.info, err = readInfo(fd); err != nil {
 		return nil, err
 	}
-	if err := d.info.check(); err != nil {
+	if err := d.info.Check(); err != nil {
 		return nil, err
 	}
 	offset := ring.BootOffset()

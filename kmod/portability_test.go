@@ -50,6 +50,13 @@ func TestPortabilityModuleBuilds(t *testing.T) {
 			t.Errorf("the compiler warns: %s", line)
 		}
 	}
+	file, err := ReadFile(filepath.Join(dir, "tiercel.ko"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Check("tiercel.ko", file.Release); err != nil || file.Version != "test" || file.Release == "" {
+		t.Errorf("%+v: %v", file, err)
+	}
 	info, err := os.Stat(filepath.Join(dir, "tiercel.ko"))
 	if err != nil {
 		t.Fatalf("no module came out: %v\n%s", err, out)

@@ -359,3 +359,4 @@ module_exit(tcl_exit);
 MODULE_LICENSE("Dual MIT/GPL");
 MODULE_DESCRIPTION("System call events for Tiercel");
 MODULE_VERSION(TCL_VERSION);
+MODULE_INFO(schema, TCL_SCHEMA);
