@@ -111,9 +111,14 @@ func (e *Engine) meetContainer(t *Thread) {
 	if t.box == nil || e.opts.Accounts == nil {
 		return
 	}
-	if a := e.containerAccounts(t.ContainerID); a.readTS == 0 || len(a.users)+len(a.groups) == 0 {
-		e.reread(t, a)
+	a := e.containerAccounts(t.ContainerID)
+	if len(a.users)+len(a.groups) > 0 {
+		return
 	}
+	if a.missed < maxMet {
+		a.readTS = 0
+	}
+	e.reread(t, a)
 }
 
 // leaveContainer notes that t has exited: with its first process a container

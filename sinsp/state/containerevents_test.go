@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp/container"
@@ -185,7 +186,7 @@ func TestAccountFilesOfContainers(t *testing.T) {
 
 func TestFilesThatHangHoldNothingUp(t *testing.T) {
 	hang := make(chan struct{})
-	r := &accountReader{root: t.TempDir(), free: make(chan struct{}, maxReaders)}
+	r := &accountReader{root: t.TempDir(), free: make(chan struct{}, maxReaders), wait: time.Millisecond}
 	r.files = func(pid int64) accountFiles {
 		if pid != 7 {
 			<-hang
@@ -199,6 +200,7 @@ func TestFilesThatHangHoldNothingUp(t *testing.T) {
 	}
 	equal(t, "readers that hang", len(r.free), maxReaders)
 	close(hang)
+	r.wait = readPatience
 	for len(r.free) > 0 {
 		r.read(8)
 	}

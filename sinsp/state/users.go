@@ -30,7 +30,7 @@ func AccountFiles(hostRoot string) AccountSource {
 	if hostRoot == "" {
 		hostRoot = "/"
 	}
-	r := &accountReader{root: hostRoot, free: make(chan struct{}, maxReaders)}
+	r := &accountReader{root: hostRoot, free: make(chan struct{}, maxReaders), wait: readPatience}
 	r.files = r.readContainer
 	return r.read
 }
@@ -38,7 +38,8 @@ func AccountFiles(hostRoot string) AccountSource {
 const (
 	// maxReaders bounds the readers that hang in file systems of containers.
 	maxReaders = 4
-	// readPatience is how long one may take.
+	// readPatience is how long one may take; only a file system that does not
+	// answer takes as long, and that is asked less and less.
 	readPatience = 200 * time.Millisecond
 )
 
@@ -47,6 +48,7 @@ type accountReader struct {
 	root  string
 	files func(pid int64) accountFiles
 	free  chan struct{} // has an entry for each reader at work
+	wait  time.Duration
 }
 
 type accountFiles struct {
@@ -69,7 +71,7 @@ func (r *accountReader) read(pid int64) ([]User, []UserGroup) {
 		defer func() { <-r.free }()
 		done <- r.files(pid)
 	}()
-	patience := time.NewTimer(readPatience)
+	patience := time.NewTimer(r.wait)
 	defer patience.Stop()
 	select {
 	case f := <-done:
@@ -112,14 +114,20 @@ type accounts struct {
 	groups map[uint32]*UserGroup
 	readTS uint64 // event time before which they are not read again; 0 = never read
 	usedTS uint64
+	missed int // how often in a row there was nothing to read
 }
 
 const (
 	// accountsRetry is how long an id that is not known stays unknown before
 	// the databases are read again, in ns of event time.
 	accountsRetry = 10e9
-	// accountsMissing is the same when there was nothing to read.
-	accountsMissing = 200e6
+	// accountsMissing is the same when there was nothing to read, doubled each
+	// time, maxMissed times at most.
+	accountsMissing = uint64(200e6)
+	maxMissed       = 6
+	// maxMet is how often in a row a program that starts is asked regardless of
+	// that: while its runtime prepares it, there is nothing to read.
+	maxMet = 4
 	// maxAsked is how many processes of a container are asked for its files.
 	maxAsked = 8
 	// maxAccounts bounds the containers whose databases are kept, and
@@ -198,9 +206,11 @@ func (e *Engine) reread(t *Thread, a *accounts) bool {
 	}
 	users, groups := e.readAccounts(t, a)
 	if users == nil && groups == nil {
-		a.readTS = e.clock + accountsMissing
+		a.readTS = e.clock + accountsMissing<<min(a.missed, maxMissed)
+		a.missed++
 		return false
 	}
+	a.missed = 0
 	a.readTS = e.clock + accountsRetry
 	for _, u := range users {
 		a.addUser(u)
