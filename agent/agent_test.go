@@ -330,10 +330,6 @@ func TestFailures(t *testing.T) {
 		}, "Error: open modern_bpf: needs CAP_BPF; run it as root\n"},
 		{"the driver refuses the selection", func(w *world) { w.driver.FailSelection = errors.New("no room") }, "Error: select system calls: no room\n"},
 		{"reading fails", func(w *world) { w.driver.Fail(errors.New("ring torn")) }, "Error: read events: ring torn\n"},
-		{"kmod cannot run yet", func(w *world) {
-			w.sys.Open = drivers.Open
-			w.sys.Args = append(w.sys.Args, "--driver", "kmod")
-		}, "Error: open kmod: the kernel module cannot run in this release"},
 		{"no output", func(w *world) { w.sys.Args = append(w.sys.Args, "-o", "stdout_output.enabled=false") }, "Error: No output configured"},
 		{"bad ring size", func(w *world) {
 			w.sys.Args = append(w.sys.Args, "-o", "engine.modern_ebpf.buf_size_preset=11")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tiercel/tiercel/agent/cmdline"
 	"github.com/tiercel/tiercel/agent/config"
+	"github.com/tiercel/tiercel/agent/drops"
 	"github.com/tiercel/tiercel/agent/log"
 	"github.com/tiercel/tiercel/agent/metrics"
 	"github.com/tiercel/tiercel/agent/output"
@@ -74,8 +75,8 @@ func TestMetricsCostTheLoopNoAllocation(t *testing.T) {
 	w.observer = &observer{metrics: metrics.New(r.metricsOptions()), health: webserver.NewHealth()}
 	t.Cleanup(w.observer.close)
 	w.info = r.describeRun(time.Now(), time.Now())
-	w.actions = newDropActions(r.cfg.Drops, w.log, w.internal, time.Now())
-	w.drops.log = w.log
+	w.actions = drops.NewActions(r.cfg.Drops, w.log, w.internal, time.Now())
+	w.lost.Log = w.log
 	now := time.Now()
 	tick := func() {
 		_ = w.handle()

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/tiercel/tiercel/drivers"
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/scap/procfs"
@@ -78,7 +80,7 @@ func (r *run) openEarly() (bool, error) {
 			o.early = sinsp.StateSet(g).Union(sinsp.ProcessExit())
 		}
 	}
-	go o.open(r.Open, r.cfg.Engine.Kind, r.driverOptions())
+	go o.open(r.Open, r.cfg.Engine.Kind, r.driverOptions(), r.log.Logger)
 	model := r.stateOptions()
 	model.Containers, o.runtimes = r.openContainers()
 	o.runtimes.Start() // before the scan of /proc, which finds containers
@@ -114,6 +116,7 @@ func (r *run) driverOptions() drivers.Options {
 		preset, dropFailed = r.cfg.Engine.KmodPreset, r.cfg.Engine.KmodDropFailed
 	}
 	o := drivers.Options{CPUsPerRing: int(r.cfg.Engine.CPUsPerBuffer), DropFailedCalls: dropFailed, Snaplen: int(r.cfg.Snaplen)}
+	o.PassedOver = func(kind string, err error) { r.log.Warn(fmt.Sprintf("The driver %s cannot run here: %v", kind, err)) }
 	if r.cfg.Engine.DynamicSnaplen {
 		o.DynamicSnaplen, o.FullCapture, o.StatsdPort = true, r.cfg.Engine.FullCapture, uint16(r.cfg.Engine.StatsdPort)
 	}
@@ -123,7 +126,7 @@ func (r *run) driverOptions() drivers.Options {
 	return o
 }
 
-func (o *opening) open(open func(string, drivers.Options) (scap.Driver, error), kind string, opts drivers.Options) {
+func (o *opening) open(open func(string, drivers.Options) (scap.Driver, error), kind string, opts drivers.Options, log *zap.Logger) {
 	defer close(o.opened)
 	o.drv, o.err = open(kind, opts)
 	if o.err != nil {
@@ -131,6 +134,9 @@ func (o *opening) open(open func(string, drivers.Options) (scap.Driver, error), 
 		return
 	}
 	o.src = o.drv
+	if kind == drivers.Auto {
+		log.Info(fmt.Sprintf("Driver chosen: %s", o.drv.Name()))
+	}
 	if o.early.IsEmpty() {
 		return
 	}

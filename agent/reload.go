@@ -244,7 +244,7 @@ func (w *watcher) take(next *run, info *metrics.Info) {
 	w.alerts.SetForm(next.form())
 	w.maxTimeouts = uint64(p.cfg.TimeoutsMax)
 	if w.actions != nil {
-		w.actions.reconfigure(p.cfg.Drops)
+		w.actions.Reconfigure(p.cfg.Drops)
 	}
 }
 

@@ -19,7 +19,7 @@ func (r *run) closeOutputs(stats *scap.Stats) {
 	}
 	r.alerts.Close([]byte(r.summary(stats)), outputTimeout(r.cfg))
 	if r.watch != nil && r.watch.drv != nil && len(r.cfg.Drops.Actions) > 0 {
-		r.notice(r.watch.actions.summary())
+		r.notice(r.watch.actions.Summary())
 	}
 	if r.opts.Verbose && r.watch != nil {
 		source := "(" + SourceSyscall + ") "

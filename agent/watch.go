@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tiercel/tiercel/agent/capture"
+	"github.com/tiercel/tiercel/agent/drops"
 	"github.com/tiercel/tiercel/agent/metrics"
 	"github.com/tiercel/tiercel/agent/output"
 	"github.com/tiercel/tiercel/agent/reload"
@@ -53,9 +54,9 @@ type watcher struct {
 	firstTS   uint64    // event time of the first and the last event
 	lastTS    uint64
 	lastTick  time.Time
-	drops     dropReporter
+	lost      drops.Reporter
 	dropsSeen uint64 // lost events that the model knows of
-	actions   *dropActions
+	actions   *drops.Actions
 	batch     scap.Batch
 
 	events      uint64                    // looked at
@@ -100,9 +101,9 @@ func (r *run) watchEvents() (bool, error) {
 	w.src, w.drv, w.engine = o.src, o.drv, o.engine
 	r.observe(w)
 	w.held = container.NewWaiting[early](r.cfg.Containers.Wait, r.cfg.Containers.MaxWaiting)
-	w.drops.log = w.log
+	w.lost.Log = w.log
 	r.startCapture(w)
-	w.actions = newDropActions(r.cfg.Drops, w.log, w.internal, w.start)
+	w.actions = drops.NewActions(r.cfg.Drops, w.log, w.internal, w.start)
 	if r.opts.MaxSeconds > 0 {
 		w.deadline = w.start.Add(time.Duration(r.opts.MaxSeconds) * time.Second)
 	}
@@ -263,8 +264,8 @@ func (w *watcher) housekeeping(now time.Time) error {
 		w.engine.Lost(n - w.dropsSeen) // what the model says of anybody may be out of date
 		w.dropsSeen = n
 	}
-	w.drops.check(now, &w.stats)
-	return w.actions.check(now, &w.stats)
+	w.lost.Check(now, &w.stats)
+	return w.actions.Check(now, &w.stats)
 }
 
 // internal offers a message of the agent's own.
@@ -276,7 +277,7 @@ func (w *watcher) internal(a *output.Alert) {
 func (w *watcher) finalStats() scap.Stats {
 	if w.drv != nil {
 		if err := w.drv.Stats(&w.stats); err == nil {
-			w.drops.last(time.Now(), &w.stats)
+			w.lost.Last(time.Now(), &w.stats)
 		}
 	}
 	return w.stats

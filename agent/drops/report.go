@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package drops
 
 import (
 	"fmt"
@@ -12,33 +12,34 @@ import (
 	"github.com/tiercel/tiercel/scap"
 )
 
-// dropsEvery bounds how often lost events are reported; the first loss, and
+// every bounds how often lost events are reported; the first loss, and
 // the first after a quiet time, is reported at once.
-const dropsEvery = 5 * time.Second
+const every = 5 * time.Second
 
-// dropClassNames are the words for scap.DropClass.
-var dropClassNames = [scap.NumDropClasses]string{
+// classNames are the words for scap.DropClass.
+var classNames = [scap.NumDropClasses]string{
 	scap.DropOther: "other", scap.DropCloneFork: "clone/fork", scap.DropExecve: "execve", scap.DropConnect: "connect",
 	scap.DropOpen: "open", scap.DropDirFile: "dir/file", scap.DropClose: "close", scap.DropProcExit: "process exit",
 }
 
-// dropReporter tells about lost events as they are lost.
-type dropReporter struct {
-	log      *zap.Logger
+// Reporter tells about lost events as they are lost.
+type Reporter struct {
+	Log *zap.Logger
+
 	reported scap.Stats // counters at the last report
 	at       time.Time
 }
 
-// check reports what was lost since the last report, unless that was a moment
+// Check reports what was lost since the last report, unless that was a moment
 // ago: then it waits until the next check.
-func (d *dropReporter) check(now time.Time, s *scap.Stats) {
-	if d.at.IsZero() || now.Sub(d.at) >= dropsEvery {
-		d.last(now, s)
+func (d *Reporter) Check(now time.Time, s *scap.Stats) {
+	if d.at.IsZero() || now.Sub(d.at) >= every {
+		d.Last(now, s)
 	}
 }
 
-// last reports what was lost since the last report, if anything.
-func (d *dropReporter) last(now time.Time, s *scap.Stats) {
+// Last reports what was lost since the last report, if anything.
+func (d *Reporter) Last(now time.Time, s *scap.Stats) {
 	drops := s.Drops() - d.reported.Drops()
 	truncated := s.Truncated - d.reported.Truncated
 	if drops == 0 && truncated == 0 {
@@ -49,18 +50,18 @@ func (d *dropReporter) last(now time.Time, s *scap.Stats) {
 		since = fmt.Sprintf("in the last %.1f s", now.Sub(d.at).Seconds())
 	}
 	if drops > 0 {
-		d.log.Warn(fmt.Sprintf("Lost %d of %d system call events %s (%s)%s; %d lost in all%s",
+		d.Log.Warn(fmt.Sprintf("Lost %d of %d system call events %s (%s)%s; %d lost in all%s",
 			drops, s.Seen-d.reported.Seen, since, d.causes(s), d.classes(s), s.Drops(), d.besides(s)))
 	}
 	if truncated > 0 {
-		d.log.Warn(fmt.Sprintf("%d broken records in the rings %s were counted and not decoded", truncated, since))
+		d.Log.Warn(fmt.Sprintf("%d broken records in the rings %s were counted and not decoded", truncated, since))
 	}
 	d.reported, d.at = *s, now
-	d.reported.PerCPU = nil
+	d.reported.PerCPU, d.reported.DropsBySyscall = nil, nil
 }
 
 // causes lists why events were lost, with what helps.
-func (d *dropReporter) causes(s *scap.Stats) string {
+func (d *Reporter) causes(s *scap.Stats) string {
 	var parts []string
 	for _, c := range []struct {
 		n    uint64
@@ -79,7 +80,7 @@ func (d *dropReporter) causes(s *scap.Stats) string {
 }
 
 // besides tells what was not lost but did not come whole, or was left out.
-func (d *dropReporter) besides(s *scap.Stats) string {
+func (d *Reporter) besides(s *scap.Stats) string {
 	var b strings.Builder
 	if n := s.Faults - d.reported.Faults; n > 0 {
 		fmt.Fprintf(&b, "; %d came with unreadable memory", n)
@@ -90,9 +91,9 @@ func (d *dropReporter) besides(s *scap.Stats) string {
 	return b.String()
 }
 
-func (d *dropReporter) classes(s *scap.Stats) string {
+func (d *Reporter) classes(s *scap.Stats) string {
 	var parts []string
-	for i, name := range dropClassNames {
+	for i, name := range classNames {
 		if n := s.DropsByClass[i] - d.reported.DropsByClass[i]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d", name, n))
 		}

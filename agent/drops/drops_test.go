@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package drops
 
 import (
 	"bytes"
@@ -23,17 +23,17 @@ func lost(seen, ring, page uint64) *scap.Stats {
 
 func TestLossesAreReportedByCauseAtABoundedPace(t *testing.T) {
 	var b bytes.Buffer
-	d := dropReporter{log: log.New(log.Options{Writer: &b, ISO8601: true})}
+	d := Reporter{Log: log.New(log.Options{Writer: &b, ISO8601: true})}
 	start := time.Unix(1000, 0)
 	at := func(s float64) time.Time { return start.Add(time.Duration(s * float64(time.Second))) }
-	d.check(at(0), lost(10, 0, 0))
+	d.Check(at(0), lost(10, 0, 0))
 	if b.Len() != 0 {
 		t.Errorf("nothing is lost, yet: %s", &b)
 	}
-	d.check(at(1), lost(100, 5, 1))
-	d.check(at(2), lost(200, 50, 1)) // too soon: kept for later
-	d.check(at(7), lost(300, 60, 1))
-	d.last(at(8), lost(400, 61, 1))
+	d.Check(at(1), lost(100, 5, 1))
+	d.Check(at(2), lost(200, 50, 1)) // too soon: kept for later
+	d.Check(at(7), lost(300, 60, 1))
+	d.Last(at(8), lost(400, 61, 1))
 	var lines []string
 	for _, l := range strings.Split(strings.TrimSpace(b.String()), "\n") {
 		_, text, _ := strings.Cut(l, ": ")
@@ -51,34 +51,25 @@ func TestLossesAreReportedByCauseAtABoundedPace(t *testing.T) {
 
 func TestTheReportOfALossTellsWhatElseIsMissing(t *testing.T) {
 	var b bytes.Buffer
-	d := dropReporter{log: log.New(log.Options{Writer: &b})}
+	d := Reporter{Log: log.New(log.Options{Writer: &b})}
 	s := lost(100, 5, 0)
 	s.Faults, s.Sampled = 3, 40
-	d.check(time.Unix(1000, 0), s)
+	d.Check(time.Unix(1000, 0), s)
 	if want := "; 5 lost in all; 3 came with unreadable memory; 40 more were left out by sampling"; !strings.Contains(b.String(), want) {
 		t.Errorf("no %q in %s", want, &b)
 	}
 	b.Reset()
 	s.DropsRing++
-	d.check(time.Unix(1010, 0), s)
+	d.Check(time.Unix(1010, 0), s)
 	if got := b.String(); !strings.HasSuffix(strings.TrimSpace(got), "; 6 lost in all") {
 		t.Errorf("told again: %s", got)
 	}
 }
 
-func TestSummaryTellsOfUnreadableMemoryAndSampling(t *testing.T) {
-	w := newWorld(t, shadowRule)
-	w.driver.Play(execCat()).Count(func(s *scap.Stats) { s.Faults, s.Sampled = 3, 40 }).End()
-	w.run()
-	if want := "   lost: 0\n   with unreadable memory: 3\n   left out by sampling: 40\n"; !strings.Contains(w.out.String(), want) {
-		t.Errorf("no %q in %s", want, &w.out)
-	}
-}
-
 func TestBrokenRecordsAreReported(t *testing.T) {
 	var b bytes.Buffer
-	d := dropReporter{log: log.New(log.Options{Writer: &b})}
-	d.check(time.Now(), &scap.Stats{Truncated: 3})
+	d := Reporter{Log: log.New(log.Options{Writer: &b})}
+	d.Check(time.Now(), &scap.Stats{Truncated: 3})
 	if !strings.Contains(b.String(), "3 broken records in the rings") {
 		t.Error(b.String())
 	}
@@ -99,7 +90,7 @@ func TestDropActions(t *testing.T) {
 		{"above it there is an alert", nil, []*scap.Stats{lost(100, 11, 0)}, 1, nil},
 		{"the bucket bounds the pace", nil, []*scap.Stats{lost(10, 9, 0), lost(20, 18, 0), lost(30, 27, 0)}, 2, nil},
 		{"ignore is silent", func(d *config.Drops) { d.Actions = []string{"ignore"} }, []*scap.Stats{lost(10, 9, 0)}, 0, nil},
-		{"exit ends the run", func(d *config.Drops) { d.Actions = []string{"exit"} }, []*scap.Stats{lost(10, 9, 0)}, 0, errDropExit},
+		{"exit ends the run", func(d *config.Drops) { d.Actions = []string{"exit"} }, []*scap.Stats{lost(10, 9, 0)}, 0, ErrExit},
 		{"a simulated loss counts", func(d *config.Drops) { d.Simulate = true }, []*scap.Stats{lost(10, 0, 0)}, 1, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -107,10 +98,10 @@ func TestDropActions(t *testing.T) {
 			if c.change != nil {
 				c.change(&conf)
 			}
-			d := newDropActions(conf, log.New(log.Options{}), func(*output.Alert) { n++ }, start)
+			d := NewActions(conf, log.New(log.Options{}), func(*output.Alert) { n++ }, start)
 			var err error
 			for i, s := range c.stats {
-				err = d.check(at(float64(i+1)), s)
+				err = d.Check(at(float64(i+1)), s)
 			}
 			if n != c.alerts || err != c.err {
 				t.Errorf("%d alerts, %v; want %d, %v", n, err, c.alerts, c.err)
@@ -121,8 +112,8 @@ func TestDropActions(t *testing.T) {
 
 func TestDropAlertCarriesTheCounters(t *testing.T) {
 	var got output.Alert
-	d := newDropActions(config.Drops{Actions: []string{"alert"}, Burst: 1}, log.New(log.Options{}), func(a *output.Alert) { got = *a }, time.Unix(0, 0))
-	if err := d.check(time.Unix(5, 0), lost(100, 30, 1)); err != nil {
+	d := NewActions(config.Drops{Actions: []string{"alert"}, Burst: 1}, log.New(log.Options{}), func(a *output.Alert) { got = *a }, time.Unix(0, 0))
+	if err := d.Check(time.Unix(5, 0), lost(100, 30, 1)); err != nil {
 		t.Fatal(err)
 	}
 	var fields map[string]string
@@ -134,7 +125,7 @@ func TestDropAlertCarriesTheCounters(t *testing.T) {
 			t.Errorf("%s is %q, want %s", k, fields[k], want)
 		}
 	}
-	if string(got.Message) != dropRule+". 31 system calls dropped in last second." || !strings.Contains(string(got.Detail), `n_evts="100"`) {
+	if string(got.Message) != Rule+". 31 system calls dropped in last second." || !strings.Contains(string(got.Detail), `n_evts="100"`) {
 		t.Errorf("%s (%s)", got.Message, got.Detail)
 	}
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package drops
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -19,19 +20,22 @@ import (
 )
 
 const (
-	dropRule = "Tiercel internal: syscall event drop"
-	// dropCheckEvery is the pace of syscall_event_drops, which is defined over
+	// Rule is the name of the message.
+	Rule = "Tiercel internal: syscall event drop"
+	// checkEvery is the pace of syscall_event_drops, which is defined over
 	// seconds.
-	dropCheckEvery = time.Second
+	checkEvery = time.Second
 )
 
-// errDropExit ends a run whose configuration wants that when events are lost.
-var errDropExit = messagef("Drop manager internal error")
+// ErrExit ends a run whose configuration wants that when events are lost.
+//
+//lint:ignore ST1005 the reference's words
+var ErrExit = errors.New("Drop manager internal error")
 
-// dropActions does what syscall_event_drops asks for when the share of lost
-// events passes the threshold. It is apart from dropReporter, which reports
+// Actions does what syscall_event_drops asks for when the share of lost
+// events passes the threshold. It is apart from Reporter, which reports
 // every loss whatever the configuration says.
-type dropActions struct {
+type Actions struct {
 	conf    config.Drops
 	log     *zap.Logger
 	emit    func(*output.Alert)
@@ -43,26 +47,28 @@ type dropActions struct {
 	detected, acted uint64
 }
 
-func newDropActions(conf config.Drops, log *zap.Logger, emit func(*output.Alert), now time.Time) *dropActions {
-	return &dropActions{conf: conf, log: log, emit: emit, checked: now, filled: now, tokens: conf.Burst}
+// NewActions returns actions that hand their messages to emit. Losses count
+// from now on.
+func NewActions(conf config.Drops, log *zap.Logger, emit func(*output.Alert), now time.Time) *Actions {
+	return &Actions{conf: conf, log: log, emit: emit, checked: now, filled: now, tokens: conf.Burst}
 }
 
-// reconfigure puts other settings in force; what was counted stays.
-func (d *dropActions) reconfigure(conf config.Drops) {
+// Reconfigure puts other settings in force; what was counted stays.
+func (d *Actions) Reconfigure(conf config.Drops) {
 	if conf.Burst != d.conf.Burst {
 		d.tokens = min(d.tokens, conf.Burst)
 	}
 	d.conf = conf
 }
 
-// check looks at the counters once a second. The error ends the run.
-func (d *dropActions) check(now time.Time, s *scap.Stats) error {
-	if now.Sub(d.checked) < dropCheckEvery {
+// Check looks at the counters once a second. The error ends the run.
+func (d *Actions) Check(now time.Time, s *scap.Stats) error {
+	if now.Sub(d.checked) < checkEvery {
 		return nil
 	}
 	delta := difference(s, &d.before)
 	d.checked, d.before = now, *s
-	d.before.PerCPU = nil
+	d.before.PerCPU, d.before.DropsBySyscall = nil, nil
 	threshold := d.conf.Threshold
 	if d.conf.Simulate {
 		d.log.Info("Simulating syscall event drop")
@@ -84,7 +90,7 @@ func (d *dropActions) check(now time.Time, s *scap.Stats) error {
 }
 
 // take takes a token out of the bucket.
-func (d *dropActions) take(now time.Time) bool {
+func (d *Actions) take(now time.Time) bool {
 	d.tokens = min(d.conf.Burst, d.tokens+d.conf.Rate*now.Sub(d.filled).Seconds())
 	d.filled = now
 	if d.tokens < 1 {
@@ -95,30 +101,30 @@ func (d *dropActions) take(now time.Time) bool {
 }
 
 // act does the wanted actions in their fixed order.
-func (d *dropActions) act(now time.Time, delta *scap.Stats) error {
-	msg := fmt.Sprintf("%s. %d system calls dropped in last second.", dropRule, delta.Drops())
+func (d *Actions) act(now time.Time, delta *scap.Stats) error {
+	msg := fmt.Sprintf("%s. %d system calls dropped in last second.", Rule, delta.Drops())
 	wants := func(action string) bool { return slices.Contains(d.conf.Actions, action) }
 	if wants("log") {
 		d.log.Debug(msg)
 	}
 	if wants("alert") {
 		a := output.Alert{
-			TimeNS: uint64(now.UnixNano()), Priority: "Debug", Rule: dropRule, Source: "internal", Internal: true, Message: []byte(msg),
+			TimeNS: uint64(now.UnixNano()), Priority: "Debug", Rule: Rule, Source: "internal", Internal: true, Message: []byte(msg),
 		}
-		a.Fields, a.Detail = dropFields(delta)
+		a.Fields, a.Detail = fields(delta)
 		d.emit(&a)
 	}
 	if wants("exit") {
 		d.log.Log(log.Critical, msg)
 		d.log.Log(log.Critical, "Exiting.")
-		return errDropExit
+		return ErrExit
 	}
 	return nil
 }
 
-// dropFields are the fields of the alert, all of them texts, as JSON and as
+// fields are the fields of the alert, all of them texts, as JSON and as
 // key=value.
-func dropFields(s *scap.Stats) (object, detail []byte) {
+func fields(s *scap.Stats) (object, detail []byte) {
 	class := func(c scap.DropClass) uint64 { return s.DropsByClass[c] }
 	object = append(object, '{')
 	for _, f := range []struct { // by name
@@ -169,8 +175,8 @@ func difference(now, before *scap.Stats) scap.Stats {
 	return d
 }
 
-// summary is the report at the end of a run.
-func (d *dropActions) summary() string {
+// Summary is the report at the end of a run.
+func (d *Actions) Summary() string {
 	return strings.Join([]string{
 		"Syscall event drop monitoring:",
 		fmt.Sprintf("   - event drop detected: %d occurrences", d.detected),
