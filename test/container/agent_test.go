@@ -88,6 +88,11 @@ func (h *host) watch(engines map[string]string, args ...string) *agent {
   condition: evt.type in (execve, execveat) and evt.failed = false and container.id != host and proc.name in (sleep, id, cat, true)
   output: "ran%s"
   priority: NOTICE
+- rule: By image
+  desc: a condition about what only the runtime knows
+  condition: evt.type in (execve, execveat) and evt.failed = false and container.image.tag = v1 and proc.name in (sleep, id, cat, true)
+  output: "by image %%proc.cmdline"
+  priority: NOTICE
 `, output.String()))
 	var conf strings.Builder
 	conf.WriteString("plugins:\n  - name: container\n    library_path: libcontainer.so\n    init_config:\n      engines:\n")
@@ -98,7 +103,7 @@ func (h *host) watch(engines map[string]string, args ...string) *agent {
 			fmt.Fprintf(&conf, "        %s: {enabled: false}\n", name)
 		}
 	}
-	conf.WriteString("load_plugins: [container]\nlog_stderr: true\nlog_syslog: false\nlog_level: info\ncontainers: {wait_ms: 3000}\njson_output: true\nstdout_output: {enabled: true}\nrules_files: [" + h.path("rules.yaml") + "]\n")
+	conf.WriteString("load_plugins: [container]\nlog_stderr: true\nlog_syslog: false\nlog_level: info\ncontainers: {wait_ms: 3000}\njson_output: true\nrule_matching: all\nstdout_output: {enabled: true}\nrules_files: [" + h.path("rules.yaml") + "]\n")
 	h.write("tiercel.yaml", conf.String())
 	return h.run(bin, append([]string{"-c", h.path("tiercel.yaml")}, args...)...)
 }
@@ -179,9 +184,16 @@ func (a *agent) stop() {
 // wait returns the first alert whose command line has text in it.
 func (a *agent) wait(t *testing.T, text string) alert {
 	t.Helper()
+	return a.find(t, "In a container", text)
+}
+
+func (a *agent) find(t *testing.T, rule, text string) alert {
+	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		a.mu.Lock()
-		i := slices.IndexFunc(a.alerts, func(al alert) bool { return strings.Contains(fmt.Sprint(al.Fields["proc.cmdline"]), text) })
+		i := slices.IndexFunc(a.alerts, func(al alert) bool {
+			return al.Rule == rule && strings.Contains(fmt.Sprint(al.Fields["proc.cmdline"]), text)
+		})
 		var found alert
 		if i >= 0 {
 			found = a.alerts[i]
@@ -194,7 +206,7 @@ func (a *agent) wait(t *testing.T, text string) alert {
 	a.mu.Lock()
 	seen := len(a.alerts)
 	a.mu.Unlock()
-	t.Fatalf("no alert about %q among %d\n%s", text, seen, a.errors())
+	t.Fatalf("no alert of %q about %q among %d\n%s", rule, text, seen, a.errors())
 	return alert{}
 }
 

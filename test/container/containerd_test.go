@@ -105,7 +105,8 @@ func TestKubernetesRuntime(t *testing.T) {
 		"k8s.pod.name": "pod-7", "k8s.ns.name": "ns-7", "k8s.pod.uid": "uid-7", "k8s.pod.labels": "~app:seven",
 		"k8s.pod.sandbox_id": sandbox[:12], "k8s.pod.full_sandbox_id": sandbox, "user.name": boxUser,
 	})
-	// The sandbox is a container as well.
+	// The sandbox is a container as well. The runtime tells of it only after
+	// its first process runs: the alert waits for that.
 	al = a.wait(t, "sleep 1000")
 	al.has(t, map[string]any{
 		"container.id": sandbox[:12], "k8s.pod.name": "pod-7", "k8s.ns.name": "ns-7", "k8s.pod.full_sandbox_id": sandbox,

@@ -67,13 +67,14 @@ func TestDocker(t *testing.T) {
 		docker(t, "run", "--rm", "--network", "host", "--pid", "host", "--ipc", "host", "boxed:v1", "sleep", "0.01")
 		al := a.wait(t, "sleep 0.01")
 		al.has(t, map[string]any{
-			"container.privileged": false, "container.host_pid": true, "container.host_network": true, "container.host_ipc": true, "user.name": boxRoot,
+			"container.privileged": false, "container.host_pid": true, "container.host_network": true, "container.host_ipc": true,
 		})
 	})
 	t.Run("one from before the start is known", func(t *testing.T) {
 		docker(t, "exec", "before", "sleep", "0.011")
 		al := a.wait(t, "sleep 0.011")
 		al.has(t, map[string]any{"container.id": before[:12], "container.name": "before", "container.image.repository": "boxed"})
+		a.find(t, "By image", "sleep 0.011")
 	})
 	t.Run("a new name is seen", func(t *testing.T) {
 		docker(t, "rename", "before", "after")

@@ -24,6 +24,8 @@ func TestPodman(t *testing.T) {
 	// Limits as they are: raising them may be forbidden.
 	id := podman(t, "run", "-d", "--name", "pod", "--network", "none", "--ulimit", "nofile=512:512", "--ulimit", "nproc=1000:1000", "-u", boxUser,
 		"--label", "team=blue", "-v", "/tmp:/mnt:ro", imageName, "sleep", "9301")
+	// Podman runs containers without its service, which tells of them later:
+	// the alert waits for what a condition could not ask.
 	al := a.wait(t, "sleep 9301")
 	al.has(t, map[string]any{
 		"container.id": id[:12], "container.full_id": id, "container.name": "pod", "container.type": "podman",

@@ -6,7 +6,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -15,16 +14,15 @@ import (
 	"google.golang.org/grpc/grpclog"
 )
 
-// quiet keeps the library from writing to standard error by itself: what goes
-// wrong is returned.
-var quiet = sync.OnceFunc(func() {
+// The library must not write to standard error by itself: what goes wrong is
+// returned. It wants to be told before it is used.
+func init() {
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
-})
+}
 
 // GRPC returns a client of the gRPC server at a socket. It connects when it is
 // used first.
 func GRPC(path string) (*grpc.ClientConn, error) {
-	quiet()
 	// The passthrough target keeps the name resolver away from the path.
 	return grpc.NewClient("passthrough:///localhost",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
