@@ -8,6 +8,7 @@ import (
 	"github.com/tiercel/tiercel/agent/captool"
 	"github.com/tiercel/tiercel/agent/cmdline"
 	"github.com/tiercel/tiercel/agent/config"
+	"github.com/tiercel/tiercel/agent/drivercmd"
 	"github.com/tiercel/tiercel/agent/rulecost"
 	"github.com/tiercel/tiercel/agent/rulework"
 	"github.com/tiercel/tiercel/drivers"
@@ -22,6 +23,8 @@ func (r *run) command() error {
 	switch r.opts.Command {
 	case cmdline.DriverDoctor:
 		return drivers.WriteDoctor(r.Stdout, r.opts.JSON)
+	case cmdline.DriverBuild, cmdline.DriverLoad, cmdline.DriverUnload, cmdline.DriverStatus:
+		return drivercmd.Run(drivercmd.System{Stdout: r.Stdout, Version: Version}, r.opts)
 	case cmdline.CaptureRecord, cmdline.CapturePrint, cmdline.CaptureInfo:
 		return r.captureCommand()
 	case cmdline.RulesCheck:

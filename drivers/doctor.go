@@ -223,3 +223,20 @@ func (d *Diagnosis) Driver(kind string) *Verdict {
 	}
 	return &d.Drivers[i]
 }
+
+// ModuleObstacles returns what keeps this kernel from taking a module that is
+// built here, and what keeps a module from being built here. It asks no driver
+// and changes nothing.
+func ModuleObstacles() (refused, unbuildable []Finding) {
+	h := thisHost()
+	for _, f := range slices.Concat(h.modules(), h.process()) {
+		switch {
+		case f.Status != Missing:
+		case slices.Contains(loading, f.Name):
+			refused = append(refused, f)
+		case slices.Contains(building, f.Name):
+			unbuildable = append(unbuildable, f)
+		}
+	}
+	return refused, unbuildable
+}

@@ -23,6 +23,10 @@ const (
 	CapturePrint  Command = "capture print"
 	CaptureInfo   Command = "capture info"
 	DriverDoctor  Command = "driver doctor"
+	DriverBuild   Command = "driver build"
+	DriverLoad    Command = "driver load"
+	DriverUnload  Command = "driver unload"
+	DriverStatus  Command = "driver status"
 
 	RulesCheck       Command = "rules check"
 	RulesTest        Command = "rules test"
@@ -108,13 +112,11 @@ func (o *Options) positional(args []string) error {
 	if o.Command.isWork() {
 		return o.workFiles(args)
 	}
+	if o.Command.isDriver() {
+		return o.driverKind(args)
+	}
 	filter := o.Command == CaptureRecord || o.Command == CapturePrint
 	switch {
-	case o.Command == DriverDoctor:
-		if len(args) > 0 {
-			return fmt.Errorf("%s takes no argument, but there is '%s'", o.Command, args[0])
-		}
-		return nil
 	case len(args) == 0:
 		return fmt.Errorf("%s needs the name of a capture file; see tiercel %s --help", o.Command, o.Command)
 	case len(args) > 1 && !filter:
@@ -164,13 +166,6 @@ func captureCommand(o *Options) *cobra.Command {
 	fs.BoolVarP(&c.JSON, "json", "j", false, "print JSON")
 	fs.BoolVarP(&c.Types, "types", "t", false, "count the events of each type")
 	return branch(o, "capture", "record, print and describe capture files", record, print, info)
-}
-
-func driverCommand(o *Options) *cobra.Command {
-	doctor := leaf(o, DriverDoctor, "doctor", "say what this kernel offers and which driver runs",
-		"Says what this kernel offers to drivers, which one would be chosen, and why.")
-	doctor.Flags().BoolVarP(&o.JSON, "json", "j", false, "print JSON")
-	return branch(o, "driver", "about kernel drivers", doctor)
 }
 
 func writeCommandHelp(w io.Writer, c *cobra.Command) {

@@ -20,6 +20,10 @@ func TestCommandsAreTheFirstWord(t *testing.T) {
 		{"its options before the file", []string{"capture", "print", "-n", "3", "f"}, CapturePrint},
 		{"its options behind the file", []string{"capture", "record", "f", "-z"}, CaptureRecord},
 		{"of drivers", []string{"driver", "doctor", "--json"}, DriverDoctor},
+		{"that builds", []string{"driver", "build", "kmod", "--force"}, DriverBuild},
+		{"that loads", []string{"driver", "load", "kmod"}, DriverLoad},
+		{"that unloads", []string{"driver", "unload", "kmod"}, DriverUnload},
+		{"that tells of drivers", []string{"driver", "status", "-j"}, DriverStatus},
 		{"another word is ignored", []string{"watch", "-A"}, RunAgent},
 		{"a command behind an option is such a word", []string{"-A", "capture", "info", "f"}, RunAgent},
 		{"the value of an option", []string{"-r", "capture"}, RunAgent},
@@ -51,6 +55,17 @@ func TestCaptureOptions(t *testing.T) {
 	}
 }
 
+func TestDriverOptions(t *testing.T) {
+	o, err := Parse(strings.Fields("driver build --kernel 6.1 --headers /h kmod -o x.ko -fv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := DriverWork{Kind: "kmod", Release: "6.1", Headers: "/h", File: "x.ko", Force: true, Verbose: true}
+	if d := cmp.Diff(want, o.Driver); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestCommandErrorsSayWhatToDo(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"capture prnt x", "there is no command 'capture prnt'; see tiercel capture --help"},
@@ -65,6 +80,10 @@ func TestCommandErrorsSayWhatToDo(t *testing.T) {
 		{"capture record x -W 2", "capture record: --files needs --file-size, --file-time or --file-events: without one of them there is one file only"},
 		{"capture record x -C 99999999999", "capture record: --file-size 99999999999 is more than 1073741824 MiB"},
 		{"driver doctor now", "driver doctor takes no argument, but there is 'now'"},
+		{"driver build", "driver build needs the name of one driver, kmod or bpf; see tiercel driver build --help"},
+		{"driver unload kmod bpf", "driver unload needs the name of one driver, kmod or bpf; see tiercel driver unload --help"},
+		{"driver build floppy", "driver build: there is no driver 'floppy'; there are kmod and bpf"},
+		{"driver status kmod", "driver status takes no argument, but there is 'kmod'"},
 		{"-M -5", "Argument '-5' of -M failed to parse: a run cannot last less than no time"},
 	} {
 		_, err := Parse(strings.Fields(c.args))
@@ -81,6 +100,7 @@ func TestCommandsHaveHelp(t *testing.T) {
 		{"capture record -h", "--file-size MiB"},
 		{"capture print --help", "-p, --print format"},
 		{"driver", "tiercel driver doctor"},
+		{"driver build -h", "--kernel release"},
 	} {
 		o, err := Parse(strings.Fields(c.args))
 		if err != nil {
@@ -163,7 +183,7 @@ func TestWorkErrors(t *testing.T) {
 }
 
 func TestEveryCommandDocumentsItsExitStatus(t *testing.T) {
-	for _, words := range []string{"rules check", "rules test", "rules profile", "rules explain-plan", "syscalls explain", "syscalls diff"} {
+	for _, words := range []string{"rules check", "rules test", "rules profile", "rules explain-plan", "syscalls explain", "syscalls diff", "driver build", "driver load", "driver unload"} {
 		o, err := Parse(append(strings.Fields(words), "--help"))
 		if err != nil || !strings.Contains(o.HelpText, "Exit status: 0") {
 			t.Errorf("%s: %v\n%s", words, err, o.HelpText)

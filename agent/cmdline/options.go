@@ -22,8 +22,9 @@ type Options struct {
 	Command  Command
 	Capture  Capture // of the capture commands
 	Work     Work    // of the commands about rules and system calls
-	JSON     bool    // of driver doctor
-	HelpText string  // what Help prints for a command
+	Driver   DriverWork
+	JSON     bool   // of driver doctor and status
+	HelpText string // what Help prints for a command
 
 	Help         bool
 	ConfigFile   string

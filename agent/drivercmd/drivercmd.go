@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drivercmd
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/tiercel/tiercel/agent/cmdline"
+	"github.com/tiercel/tiercel/drivers"
+	"github.com/tiercel/tiercel/kmod"
+)
+
+// System is what the commands work on. The zero values of its functions are
+// those of this host.
+type System struct {
+	Stdout  io.Writer
+	Version string // of this release
+
+	release   func() (string, error)
+	obstacles func() (refused, unbuildable []drivers.Finding)
+	module    module
+}
+
+// module is what can be done with kernel modules.
+type module interface {
+	loaded() bool
+	info() (kmod.Info, error)
+	find(release string) (string, error)
+	file(path string) (kmod.File, error)
+	load(path string) error
+	unload() error
+}
+
+// hostModule is the running kernel's.
+type hostModule struct{}
+
+func (hostModule) loaded() bool                     { return kmod.Loaded() }
+func (hostModule) info() (kmod.Info, error)         { return kmod.ReadInfo() }
+func (hostModule) find(rel string) (string, error)  { return kmod.Find("", rel) }
+func (hostModule) file(p string) (kmod.File, error) { return kmod.ReadFile(p) }
+func (hostModule) load(path string) error           { return kmod.Load(path) }
+func (hostModule) unload() error                    { return kmod.Unload() }
+
+func (s *System) defaults() {
+	if s.release == nil {
+		s.release = kmod.Release
+	}
+	if s.obstacles == nil {
+		s.obstacles = drivers.ModuleObstacles
+	}
+	if s.module == nil {
+		s.module = hostModule{}
+	}
+}
+
+// Run does what the command line asks for.
+func Run(s System, o *cmdline.Options) error {
+	s.defaults()
+	if o.Command == cmdline.DriverStatus {
+		return s.status(o.JSON)
+	}
+	d := &o.Driver
+	if d.Kind == drivers.ModernBPF {
+		return s.modern(o.Command)
+	}
+	switch o.Command {
+	case cmdline.DriverBuild:
+		return s.build(d)
+	case cmdline.DriverLoad:
+		return s.load(d)
+	case cmdline.DriverUnload:
+		return s.unload(d)
+	}
+	return fmt.Errorf("tiercel %s is not in this release", o.Command)
+}
+
+// modern answers for the driver that is part of the agent.
+func (s *System) modern(c cmdline.Command) error {
+	_, err := fmt.Fprintf(s.Stdout, "modern_bpf is part of the agent, which loads it when it starts: there is nothing to %s.\n",
+		strings.TrimPrefix(string(c), "driver "))
+	return err
+}
+
+// probe says of the legacy probe that it is not loaded by itself.
+func (s *System) probe(what string) error {
+	_, err := fmt.Fprintf(s.Stdout, "bpf is loaded by the agent when it starts, and goes with it: there is nothing to %s.\n", what)
+	return err
+}
+
+// load loads the module; that it is there already is no failure.
+func (s *System) load(d *cmdline.DriverWork) error {
+	if d.Kind == drivers.BPF {
+		return s.probe("load")
+	}
+	if s.module.loaded() {
+		return s.alreadyLoaded()
+	}
+	release, err := s.release()
+	if err != nil {
+		return err
+	}
+	path := d.File
+	if path == "" {
+		if path, err = s.module.find(release); err != nil {
+			return fmt.Errorf("load the module: %w; tiercel driver build kmod makes one", err)
+		}
+	}
+	if err := s.fits(path, release); err != nil {
+		return fmt.Errorf("load the module: %w", err)
+	}
+	if err := s.module.load(path); err != nil {
+		return explained(err, s.refusals())
+	}
+	info, err := s.module.info()
+	if err == nil {
+		err = info.Check()
+	}
+	if err != nil {
+		return fmt.Errorf("the module %s was loaded, but does not answer: %w", path, err)
+	}
+	_, err = fmt.Fprintf(s.Stdout, "loaded %s, version %s\n", path, info.Version)
+	return err
+}
+
+// alreadyLoaded judges the module that is there.
+func (s *System) alreadyLoaded() error {
+	info, err := s.module.info()
+	if err != nil {
+		return fmt.Errorf("a module called %s is loaded already, but cannot be used: %w", kmod.ModuleName, err)
+	}
+	if err := info.Check(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.Stdout, "the module is loaded already, version %s\n", info.Version)
+	return err
+}
+
+// fits checks a module's file before the kernel sees it. A compressed one is
+// left to the kernel, and to the handshake.
+func (s *System) fits(path, release string) error {
+	f, err := s.module.file(path)
+	switch {
+	case err == nil:
+		return f.Check(path, release)
+	case strings.HasSuffix(path, ".ko"):
+		return err
+	}
+	return nil
+}
+
+func (s *System) unload(d *cmdline.DriverWork) error {
+	if d.Kind == drivers.BPF {
+		return s.probe("unload")
+	}
+	if !s.module.loaded() {
+		_, err := fmt.Fprintln(s.Stdout, "the module is not loaded")
+		return err
+	}
+	if err := s.module.unload(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(s.Stdout, "unloaded the module")
+	return err
+}
+
+// refusals is what this kernel refuses modules for.
+func (s *System) refusals() []drivers.Finding {
+	refused, _ := s.obstacles()
+	return refused
+}
+
+// explained adds to an error what stands in the way here, and what to do.
+func explained(err error, why []drivers.Finding) error {
+	for _, f := range why {
+		err = fmt.Errorf("%w\n%s: %s; %s", err, f.Name, f.Detail, f.Advice)
+	}
+	return err
+}

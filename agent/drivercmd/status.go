@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package drivercmd
+
+import (
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/tiercel/tiercel/drivers"
+)
+
+// State is how one driver is on this host.
+type State struct {
+	Driver string `json:"driver"`
+	File   string `json:"file"` // "": none, or part of the agent
+	Fits   bool   `json:"fits"` // the file belongs to this kernel and this release
+	Loaded bool   `json:"loaded"`
+	Detail string `json:"detail"`
+}
+
+// states describes all drivers.
+func (s *System) states(release string) []State {
+	return []State{
+		{Driver: drivers.ModernBPF, Fits: true, Detail: "part of the agent, which loads it when it starts"},
+		s.moduleState(release),
+		{Driver: drivers.BPF, Detail: "not in this release"},
+	}
+}
+
+func (s *System) moduleState(release string) State {
+	st := State{Driver: drivers.Kmod, Loaded: s.module.loaded()}
+	path, err := s.module.find(release)
+	if err == nil {
+		st.File = path
+		if err := s.fits(path, release); err != nil {
+			st.Detail = err.Error()
+		} else {
+			st.Fits = true
+			st.Detail = "built, not loaded (tiercel driver load kmod)"
+		}
+	} else {
+		st.Detail = "not built for this kernel (tiercel driver build kmod)"
+	}
+	if !st.Loaded {
+		return st
+	}
+	info, err := s.module.info()
+	if err == nil {
+		err = info.Check()
+	}
+	if err != nil {
+		st.Detail = err.Error()
+		return st
+	}
+	st.Detail = "loaded, version " + info.Version
+	return st
+}
+
+// status tells of all drivers.
+func (s *System) status(asJSON bool) error {
+	release, err := s.release()
+	if err != nil {
+		return err
+	}
+	states := s.states(release)
+	if asJSON {
+		e := json.NewEncoder(s.Stdout)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(struct {
+			Kernel  string  `json:"kernel"`
+			Drivers []State `json:"drivers"`
+		}{release, states})
+	}
+	t := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "Linux %s\nDRIVER\tFILE\tSTATE\n", release)
+	for _, st := range states {
+		file := st.File
+		if file == "" {
+			file = "-"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", st.Driver, file, st.Detail)
+	}
+	return t.Flush()
+}
