@@ -321,11 +321,14 @@ func (e *Engine) evictFD(t *FDTable, f *FD, counter *uint64) {
 	*counter++
 }
 
+// maxTablesShed is how many tables give way to one event's descriptors at most.
+const maxTablesShed = 256
+
 // holdFDs makes room for n more entries, which t will hold.
 func (e *Engine) holdFDs(t *FDTable, n int) bool {
 	limit := uint64(e.opts.MaxFDsTotal)
-	for e.counters.FDsHeld+uint64(n) > limit {
-		if !e.shedFDs(t) {
+	for tries := 0; e.counters.FDsHeld+uint64(n) > limit; tries++ {
+		if tries == maxTablesShed || !e.shedFDs(t) {
 			return false
 		}
 	}

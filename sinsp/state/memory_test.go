@@ -5,6 +5,7 @@ package state
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/tiercel/tiercel/scap"
@@ -69,6 +70,28 @@ func TestBudgetsHoldUnderAFlood(t *testing.T) {
 	}
 	h.thread(1)
 	h.thread(100)
+}
+
+func TestSharedEnvironmentsDoNotGiveWay(t *testing.T) {
+	h := newHostWith(t, Options{BootTime: boot, MaxTextBytes: 2000})
+	h.clone(100, 200, 0)
+	h.exec(200, "/bin/a", p{"ptid": 100, "env": []string{"A=" + strings.Repeat("x", 1500)}})
+	for i := range int64(50) {
+		h.clone(200, 300+i, 0)
+	}
+	h.clone(100, 400, 0)
+	h.exec(400, "/bin/b", p{"ptid": 100, "env": []string{"B=" + strings.Repeat("y", 1500)}})
+	equal(t, "refused", h.e.Counters().EnvsRefused, 1)
+	equal(t, "evicted", h.e.Counters().EnvsEvicted, 0)
+	equal(t, "shared", len(h.thread(349).Env), 1)
+	equal(t, "new", len(h.thread(400).Env), 0)
+	checkTables(t, h.e)
+	for i := range int64(50) {
+		h.exit(300 + i)
+	}
+	h.exec(400, "/bin/b", p{"ptid": 100, "env": []string{"B=" + strings.Repeat("y", 1500)}})
+	equal(t, "evicted when nobody shares it any more", h.e.Counters().EnvsEvicted, 1)
+	equal(t, "new", len(h.thread(400).Env), 1)
 }
 
 func TestEvictionOrder(t *testing.T) {

@@ -48,6 +48,9 @@ func (e *Engine) holdTexts(t *Thread) {
 	}
 }
 
+// maxShed is how many environments give way to one event's texts at most.
+const maxShed = 16
+
 // useTexts counts a use of l by t; it reports whether there was room. To make
 // room, processes that have been idle for long lose their environment.
 func (e *Engine) useTexts(t *Thread, l *stringList, refused *uint64) bool {
@@ -56,8 +59,8 @@ func (e *Engine) useTexts(t *Thread, l *stringList, refused *uint64) bool {
 	}
 	if l.users == 0 {
 		size := l.size()
-		for e.counters.TextBytes+size > uint64(e.opts.MaxTextBytes) {
-			if !e.shedEnv(t) {
+		for n := 0; e.counters.TextBytes+size > uint64(e.opts.MaxTextBytes); n++ {
+			if n == maxShed || !e.shedEnv(t) {
 				*refused++
 				return false
 			}
@@ -84,8 +87,8 @@ func (e *Engine) shedEnv(keep *Thread) bool {
 	for range min(roomAttempts, len(e.all)) {
 		e.hand = (e.hand + 1) % len(e.all)
 		t := e.all[e.hand]
-		if t == keep || t.env == &noStrings || e.protected(t) {
-			continue
+		if t == keep || t.env == &noStrings || t.env.users > 1 || e.protected(t) {
+			continue // one that others share would make no room
 		}
 		if victim == nil || e.idle(t.accessTS) > e.idle(victim.accessTS) {
 			victim = t
