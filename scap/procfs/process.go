@@ -23,6 +23,8 @@ type Process struct {
 	// Main is the thread whose tid is the pid; in a process whose main thread
 	// has ended it is a zombie, but still there.
 	Main Thread
+	// MainEnded tells that the main thread has ended and others go on.
+	MainEnded bool
 	// Threads are the others. They share everything below.
 	Threads []Thread
 

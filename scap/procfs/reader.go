@@ -254,6 +254,7 @@ func (r *Reader) process(at dir, pid, only int64) error {
 		}
 		// The main thread has ended, the others go on. Only they still have
 		// the memory and the descriptors that all of them shared.
+		p.MainEnded = true
 		if other, err := r.survivor(d, pid); err == nil {
 			defer other.close()
 			o = r.ownerOf(other)

@@ -92,7 +92,7 @@ func TestAProcessGoesOnWithoutItsMainThread(t *testing.T) {
 	h.image("proc/10/task/11")
 	h.fd("proc/10/task/11", 0, "pipe:[5]", "flags: 0")
 	p := h.scan(Options{})[10]
-	if p == nil || p.Exe != "app" || len(p.FDs) != 1 || len(p.Threads) != 1 || p.NetNS != 100 {
+	if p == nil || p.Exe != "app" || len(p.FDs) != 1 || len(p.Threads) != 1 || p.NetNS != 100 || !p.MainEnded {
 		t.Errorf("got %+v", p)
 	}
 }

@@ -117,6 +117,7 @@ func (t *Thread) takeIDs(o *Thread) {
 // told all.
 func (e *Engine) refresh(t *Thread, p *procfs.Process) bool {
 	e.takeProcIDs(t, p, &p.Main)
+	t.setEnded(p.MainEnded)
 	if comm := e.string(p.Main.Comm); comm != t.Comm || p.ExePath != t.ExePath || p.Exe != t.Exe || !slices.Equal(p.Args, t.Args) {
 		e.takeProcImage(t, p, comm)
 	}
@@ -131,6 +132,18 @@ func (e *Engine) refresh(t *Thread, p *procfs.Process) bool {
 		}
 	}
 	return e.refreshFDs(t.fds, p)
+}
+
+// setEnded makes t one that has ended while others of its process go on, or one
+// that has not.
+func (t *Thread) setEnded(ended bool) {
+	switch {
+	case ended:
+		markDead(t)
+	case t.Dead() && t.group != nil:
+		t.Flags &^= FlagClosed
+		t.group.Alive++
+	}
 }
 
 // refreshFDs brings a table to what /proc says of it. It reports whether /proc

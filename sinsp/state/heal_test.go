@@ -266,3 +266,30 @@ func TestSocketsThatAreNotKnownYetAreAskedForOnceMore(t *testing.T) {
 	}
 	equal(t, "questions about it", len(fake.asked)-before, 2)
 }
+
+func TestHealingTellsWhetherTheMainThreadGoesOn(t *testing.T) {
+	h, _, pr := lossy(t)
+	for _, ended := range []bool{true, false, true} {
+		h.e.Lost(1)
+		h.ts += retryAfter
+		pr.MainEnded = ended
+		h.play(scap.EvReadX, 201, p{"res": 0, "fd": 8})
+		equal(t, "ended", h.thread(200).Dead(), ended)
+		checkTables(t, h.e)
+	}
+	h.exit(201)
+	h.tick()
+	h.absent(200)
+}
+
+func TestScanTellsThatTheMainThreadHasEnded(t *testing.T) {
+	pr := proc(200, 1, "/bin/worker", 201)
+	pr.MainEnded = true
+	e := New(Options{Proc: &fakeProc{procs: []*procfs.Process{proc(1, 0, "/sbin/init"), pr}}})
+	if err := e.Prime(); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "ended", e.Thread(200).Dead(), true)
+	equal(t, "alive", e.Thread(201).Group().Alive, 1)
+	checkTables(t, e)
+}

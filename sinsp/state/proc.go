@@ -202,6 +202,7 @@ func (e *Engine) addProcess(p *procfs.Process, s *scanned) {
 	if e.insert(main) == nil {
 		return
 	}
+	main.setEnded(p.MainEnded)
 	main.setCWD(e.string(p.CWD), e.lost)
 	e.addThreads(p, main)
 }
