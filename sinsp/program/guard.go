@@ -259,6 +259,9 @@ func (p *planner) either(kids []ref) []guard {
 			return nil
 		}
 	}
+	if !p.afford(len(best)) {
+		return nil
+	}
 	all := []guard{best}
 	for _, g := range branches[0] {
 		same := slices.Clone(g)
@@ -270,11 +273,25 @@ func (p *planner) either(kids []ref) []guard {
 			}
 			same = append(same, branch[i]...)
 		}
-		if ok && len(same) <= maxGuardAtoms && !slices.Equal(same, best) {
+		if ok && len(same) <= maxGuardAtoms && !slices.Equal(same, best) && p.afford(len(same)) {
 			all = append(all, same)
 		}
 	}
 	return all
+}
+
+// afford takes a guard of so many atoms out of the room for big ones and
+// reports whether there was any. Without it macros of long lists, united with
+// something else in thousands of rules, would take all memory.
+func (p *planner) afford(atoms int) bool {
+	if atoms <= bigGuard {
+		return true
+	}
+	if atoms > p.bigRoom {
+		return false
+	}
+	p.bigRoom -= atoms
+	return true
 }
 
 func onOneValue(g guard, value int32) bool {

@@ -33,6 +33,9 @@ func TestPlanStaysSmall(t *testing.T) {
 		"nothing that finds them": {2000, 1500, func(i int) string {
 			return fmt.Sprintf("not proc.name = x%d and not fd.name startswith /a%d", i, i)
 		}},
+		"a long list or something else": {1500, 40_000, func(i int) string {
+			return fmt.Sprintf("proc.name in (%s) or proc.pname = x%d", list(1000, ", ", "n%d"), i)
+		}},
 		"one list for all": {1000, 1500, func(i int) string {
 			return fmt.Sprintf("proc.name in (%s) and not proc.pname = x%d", list(60, ", ", "n%d"), i)
 		}},

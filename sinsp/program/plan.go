@@ -42,14 +42,19 @@ type planner struct {
 	shares map[atom]int32    // conditions that ask for it
 	notes  map[*probe][]note // for explanations, else nil
 	room   int               // atoms that groups in groups may yet look at
+	// bigRoom is how many atoms there may yet be in big guards.
+	bigRoom int
 }
+
+// bigGuardRoom bounds the memory of big guards: about 100 bytes an atom.
+const bigGuardRoom = 1_000_000
 
 // regroupRoom bounds the time and memory that groups in groups take: about
 // half a microsecond and 50 bytes for each atom.
 const regroupRoom = 200_000
 
 func newPlanner(b *Builder) *planner {
-	p := &planner{b: b, known: map[ref][]guard{}, shares: map[atom]int32{}, room: regroupRoom}
+	p := &planner{b: b, known: map[ref][]guard{}, shares: map[atom]int32{}, room: regroupRoom, bigRoom: bigGuardRoom}
 	users := make([]int32, len(b.parts))
 	seen := make([]int32, len(b.parts))
 	for i, r := range b.rules {
@@ -271,7 +276,7 @@ func (p *planner) newChooser(list []entry, at path) *chooser {
 		c.chosen[i], c.rest[i] = -1, p.restCost(e)
 		for _, g := range p.guards(e.root) {
 			o := option{guard: g, cost: (c.rest[i] + wakeCost) * p.chance(g)}
-			if o.cost >= c.rest[i] || p.isImplied(g, at) {
+			if o.cost >= c.rest[i] || p.isImplied(g, at) || !p.afford(len(g)) {
 				continue
 			}
 			for j := range g {
