@@ -11,7 +11,7 @@
 #include "slot.h"
 
 /* sys_enter(regs, number) */
-SEC("tp_btf/sys_enter")
+TCL_HOOK("sys_enter")
 int tcl_sys_enter(u64 *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)ctx[0];
@@ -42,7 +42,7 @@ int tcl_sys_enter(u64 *ctx)
 	nr = call.nr & (TCL_NR_TABLE - 1);
 	if (tcl_is_self())
 		return 0;
-	if (tcl_sampled_out(tcl_sc_of_nr[nr], now))
+	if (tcl_sampled_out(ctx, tcl_sc_of_nr[nr], now))
 		return 0;
 
 	c = tcl_claim(TCL_FROM_ENTER, tcl_sc_of_nr[nr]);
@@ -59,18 +59,18 @@ int tcl_sys_enter(u64 *ctx)
 
 	/* No program of its own, or the kernel refused it: the generic event. */
 	tcl_begin(c, PPME_GENERIC_E, TCL_NPARAMS_GENERIC_X);
-	return tcl_end(c, tcl_fill_generic_x(c));
+	return tcl_end(ctx, c, tcl_fill_generic_x(c));
 }
 
 #define TCL_ENTER_PROGRAM(name, code, n)                                                                     \
-	SEC("tp_btf/sys_enter")                                                                              \
+	TCL_HOOK("sys_enter")                                                                                \
 	int e_##code(u64 *ctx)                                                                               \
 	{                                                                                                    \
 		struct tcl_ctx *c = tcl_mine(TCL_FROM_ENTER);                                                \
 		if (!c)                                                                                      \
 			return 0;                                                                            \
 		tcl_begin(c, code, n);                                                                       \
-		return tcl_end_call(c, tcl_fill_##name(c));                                                  \
+		return tcl_end_call(ctx, c, tcl_fill_##name(c));                                             \
 	}
 
 TCL_ENTER_EVENTS(TCL_ENTER_PROGRAM)

@@ -9,6 +9,9 @@
 
 #define SEC(name) __attribute__((section(name), used))
 
+/* A program on a tracepoint. */
+#define TCL_HOOK(name) SEC("tp_btf/" name)
+
 #define __uint(name, val)  int(*name)[val]
 #define __type(name, val)  typeof(val) *name
 #define __array(name, val) typeof(val) *name[]

@@ -24,9 +24,9 @@ TCL_INLINE void tcl_begin_message(struct tcl_ctx *c)
 }
 
 /* Ends the event; true if there is another message to tell. Else the slot is free. */
-TCL_INLINE bool tcl_next_message(struct tcl_ctx *c, int err)
+TCL_INLINE bool tcl_next_message(void *ctx, struct tcl_ctx *c, int err)
 {
-	tcl_deliver(c, err);
+	tcl_deliver(ctx, c, err);
 	if (tcl_has_next_message(c))
 		return true;
 	tcl_release(c);

@@ -41,7 +41,7 @@ TCL_INLINE u64 tcl_now(void)
 	return bpf_ktime_get_boot_ns() + tcl_control.boot_offset;
 }
 
-SEC("tp_btf/sys_exit")
+TCL_HOOK("sys_exit")
 int tcl_sys_exit(u64 *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)ctx[0];
@@ -81,7 +81,7 @@ int tcl_sys_exit(u64 *ctx)
 	if (tcl_is_self())
 		return 0;
 
-	if (tcl_sampled_out(tcl_sc_of_nr[nr], now))
+	if (tcl_sampled_out(ctx, tcl_sc_of_nr[nr], now))
 		return 0;
 
 	c = tcl_claim(TCL_FROM_SYSCALL, tcl_sc_of_nr[nr]);
@@ -104,14 +104,14 @@ int tcl_sys_exit(u64 *ctx)
 
 	/* No program of its own, or the kernel refused it: the generic event. */
 	tcl_begin(c, PPME_GENERIC_X, TCL_NPARAMS_GENERIC_X);
-	return tcl_end(c, tcl_fill_generic_x(c));
+	return tcl_end(ctx, c, tcl_fill_generic_x(c));
 }
 
 #include "enter.h"
 
 /* One program per event, or per part of a long one. */
 #define TCL_PROGRAM_1(name, code, n)                                                                         \
-	SEC("tp_btf/sys_exit")                                                                               \
+	TCL_HOOK("sys_exit")                                                                                 \
 	int x_##code(u64 *ctx)                                                                               \
 	{                                                                                                    \
 		struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);                                              \
@@ -120,7 +120,7 @@ int tcl_sys_exit(u64 *ctx)
 		if (TCL_IS_MMSG(code)) {                                                                     \
 			tcl_begin_message(c);                                                                \
 			tcl_begin(c, code, n);                                                               \
-			if (!tcl_next_message(c, tcl_fill_##name(c)))                                        \
+			if (!tcl_next_message(ctx, c, tcl_fill_##name(c)))                                   \
 				return 0;                                                                    \
 			bpf_tail_call(ctx, &tcl_tail_exit, code);                                            \
 			tcl_release(c);                                                                      \
@@ -128,13 +128,13 @@ int tcl_sys_exit(u64 *ctx)
 		}                                                                                            \
 		tcl_begin(c, code, n);                                                                       \
 		if (TCL_NAMES_OBJECT(code)) {                                                                \
-			tcl_deliver(c, tcl_fill_##name(c));                                                  \
+			tcl_deliver(ctx, c, tcl_fill_##name(c));                                             \
 			if (c->suspect && !c->truth)                                                         \
 				bpf_tail_call(ctx, &tcl_tail_exit, TCL_TAIL_TRUTH);                          \
 			tcl_release(c);                                                                      \
 			return 0;                                                                            \
 		}                                                                                            \
-		return tcl_end_call(c, tcl_fill_##name(c));                                                  \
+		return tcl_end_call(ctx, c, tcl_fill_##name(c));                                             \
 	}
 
 /*
@@ -142,7 +142,7 @@ int tcl_sys_exit(u64 *ctx)
  * family. The event is dropped if the next part is missing.
  */
 #define TCL_PROGRAM_LONG(name, code, n, next)                                                                \
-	SEC("tp_btf/sys_exit")                                                                               \
+	TCL_HOOK("sys_exit")                                                                                 \
 	int x_##code(u64 *ctx)                                                                               \
 	{                                                                                                    \
 		struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);                                              \
@@ -151,7 +151,7 @@ int tcl_sys_exit(u64 *ctx)
 		tcl_begin(c, code, n);                                                                       \
 		tcl_fill_##name##_1(c);                                                                      \
 		bpf_tail_call(ctx, &tcl_tail_exit, next);                                                    \
-		return tcl_end(c, TCL_DROP_SCRATCH);                                                         \
+		return tcl_end(ctx, c, TCL_DROP_SCRATCH);                                                    \
 	}
 
 #define TCL_PROGRAM_2(name, code, n)	  TCL_PROGRAM_LONG(name, code, n, TCL_TAIL_CLONE_2)
@@ -160,7 +160,7 @@ int tcl_sys_exit(u64 *ctx)
 
 TCL_EVENTS(TCL_PROGRAM)
 
-SEC("tp_btf/sys_exit")
+TCL_HOOK("sys_exit")
 int tcl_exit_exec_2(u64 *ctx)
 {
 	struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);
@@ -169,31 +169,31 @@ int tcl_exit_exec_2(u64 *ctx)
 		return 0;
 	tcl_exec_2(c);
 	bpf_tail_call(ctx, &tcl_tail_exit, TCL_TAIL_EXEC_3);
-	return tcl_end(c, TCL_DROP_SCRATCH);
+	return tcl_end(ctx, c, TCL_DROP_SCRATCH);
 }
 
-SEC("tp_btf/sys_exit")
+TCL_HOOK("sys_exit")
 int tcl_exit_exec_3(u64 *ctx)
 {
 	struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);
 
 	if (!c)
 		return 0;
-	return tcl_end_call(c, tcl_exec_3(c));
+	return tcl_end_call(ctx, c, tcl_exec_3(c));
 }
 
-SEC("tp_btf/sys_exit")
+TCL_HOOK("sys_exit")
 int tcl_exit_clone_2(u64 *ctx)
 {
 	struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);
 
 	if (!c)
 		return 0;
-	return tcl_end_call(c, tcl_clone_2(c));
+	return tcl_end_call(ctx, c, tcl_clone_2(c));
 }
 
 /* After an event whose name and object may disagree: the object's side, if they do. */
-SEC("tp_btf/sys_exit")
+TCL_HOOK("sys_exit")
 int tcl_exit_truth(u64 *ctx)
 {
 	struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);
@@ -216,11 +216,11 @@ int tcl_exit_truth(u64 *ctx)
 		n->seen++;
 	c->truth = 1;
 	bpf_tail_call(ctx, &tcl_tail_exit, c->type);
-	return tcl_end(c, TCL_DROP_SCRATCH);
+	return tcl_end(ctx, c, TCL_DROP_SCRATCH);
 }
 
 /* Between the hook and the program of an event with data: how much of it is wanted. */
-SEC("tp_btf/sys_exit")
+TCL_HOOK("sys_exit")
 int tcl_exit_snaplen(u64 *ctx)
 {
 	struct tcl_ctx *c = tcl_mine(TCL_FROM_SYSCALL);
@@ -234,7 +234,7 @@ int tcl_exit_snaplen(u64 *ctx)
 		c->snap = snap;
 	bpf_tail_call(ctx, &tcl_tail_exit, c->type);
 	tcl_begin(c, PPME_GENERIC_X, TCL_NPARAMS_GENERIC_X);
-	return tcl_end(c, tcl_fill_generic_x(c));
+	return tcl_end(ctx, c, tcl_fill_generic_x(c));
 }
 
 /*
@@ -265,7 +265,7 @@ TCL_INLINE struct tcl_ctx *tcl_claim_task(const u32 origin, const u32 sc, u64 tp
 }
 
 /* sched_process_exit(task) */
-SEC("tp_btf/sched_process_exit")
+TCL_HOOK("sched_process_exit")
 int tcl_proc_exit(u64 *ctx)
 {
 	struct tcl_ctx *c = tcl_claim_task(TCL_FROM_EXIT, PPM_SC_SCHED_PROCESS_EXIT, TCL_TP_EXIT,
@@ -275,11 +275,11 @@ int tcl_proc_exit(u64 *ctx)
 		return 0;
 	TCL_READ_BACK();
 	tcl_begin(c, PPME_PROCEXIT_1_E, TCL_NPARAMS_PROCEXIT_1_E);
-	return tcl_end_call(c, tcl_fill_procexit_1_e(c));
+	return tcl_end_call(ctx, c, tcl_fill_procexit_1_e(c));
 }
 
 /* sched_process_exec(task, old pid, binprm) */
-SEC("tp_btf/sched_process_exec")
+TCL_HOOK("sched_process_exec")
 int tcl_proc_exec(u64 *ctx)
 {
 	struct tcl_ctx *c =
@@ -292,10 +292,10 @@ int tcl_proc_exec(u64 *ctx)
 	tcl_begin(c, PPME_SYSCALL_EXECVE_19_X, TCL_NPARAMS_SYSCALL_EXECVE_19_X);
 	tcl_fill_syscall_execve_19_x_1(c);
 	bpf_tail_call(ctx, &tcl_tail_exec, 0);
-	return tcl_end(c, TCL_DROP_SCRATCH);
+	return tcl_end(ctx, c, TCL_DROP_SCRATCH);
 }
 
-SEC("tp_btf/sched_process_exec")
+TCL_HOOK("sched_process_exec")
 int tcl_proc_exec_2(u64 *ctx)
 {
 	struct tcl_ctx *c = tcl_mine(TCL_FROM_EXEC);
@@ -304,24 +304,24 @@ int tcl_proc_exec_2(u64 *ctx)
 		return 0;
 	tcl_fill_syscall_execve_19_x_2(c);
 	bpf_tail_call(ctx, &tcl_tail_exec, 1);
-	return tcl_end(c, TCL_DROP_SCRATCH);
+	return tcl_end(ctx, c, TCL_DROP_SCRATCH);
 }
 
-SEC("tp_btf/sched_process_exec")
+TCL_HOOK("sched_process_exec")
 int tcl_proc_exec_3(u64 *ctx)
 {
 	struct tcl_ctx *c = tcl_mine(TCL_FROM_EXEC);
 
 	if (!c)
 		return 0;
-	return tcl_end_call(c, tcl_fill_syscall_execve_19_x_3(c));
+	return tcl_end_call(ctx, c, tcl_fill_syscall_execve_19_x_3(c));
 }
 
 /*
  * sched_process_fork(parent, child): the child's side of a clone where the
  * exit of the call is not traced in the child (all but x86).
  */
-SEC("tp_btf/sched_process_fork")
+TCL_HOOK("sched_process_fork")
 int tcl_proc_fork(u64 *ctx)
 {
 	struct tcl_ctx *c =
@@ -334,17 +334,17 @@ int tcl_proc_fork(u64 *ctx)
 	tcl_begin(c, PPME_SYSCALL_CLONE_20_X, TCL_NPARAMS_SYSCALL_CLONE_20_X);
 	tcl_fill_syscall_clone_20_x_1(c);
 	bpf_tail_call(ctx, &tcl_tail_fork, 0);
-	return tcl_end(c, TCL_DROP_SCRATCH);
+	return tcl_end(ctx, c, TCL_DROP_SCRATCH);
 }
 
-SEC("tp_btf/sched_process_fork")
+TCL_HOOK("sched_process_fork")
 int tcl_proc_fork_2(u64 *ctx)
 {
 	struct tcl_ctx *c = tcl_mine(TCL_FROM_FORK);
 
 	if (!c)
 		return 0;
-	return tcl_end_call(c, tcl_fill_syscall_clone_20_x_2(c));
+	return tcl_end_call(ctx, c, tcl_fill_syscall_clone_20_x_2(c));
 }
 
 #include "tracepoints.h"

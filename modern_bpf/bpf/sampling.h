@@ -18,7 +18,7 @@ static const volatile u8 tcl_sampling_of_sc[TCL_NR_TABLE] = TCL_SAMPLING_OF_SC;
  * Sends the marker of a phase, once for all CPUs: whoever adds one and then
  * reads one does it. Where two come at the same time the next event does it.
  */
-TCL_INLINE void tcl_mark_phase(u32 silent, u32 ratio, u64 now)
+TCL_INLINE void tcl_mark_phase(void *ctx, u32 silent, u32 ratio, u64 now)
 {
 	struct tcl_ctx *c;
 
@@ -31,14 +31,14 @@ TCL_INLINE void tcl_mark_phase(u32 silent, u32 ratio, u64 now)
 			c->tid = (u32)bpf_get_current_pid_tgid();
 			tcl_begin(c, silent ? PPME_DROP_E : PPME_DROP_X, TCL_NPARAMS_DROP_E);
 			tcl_put_u32(c, ratio);
-			tcl_end(c, 0);
+			tcl_end(ctx, c, 0);
 		}
 	}
 	__sync_fetch_and_add(&tcl_control.marking, -1);
 }
 
 /* Whether sampling mode leaves out an event of this code at this time. */
-TCL_INLINE bool tcl_sampled_out(u32 sc, u64 now)
+TCL_INLINE bool tcl_sampled_out(void *ctx, u32 sc, u64 now)
 {
 	u32 ratio = *(volatile u32 *)&tcl_control.sampling;
 	u32 kind, silent = 0, key;
@@ -49,7 +49,7 @@ TCL_INLINE bool tcl_sampled_out(u32 sc, u64 now)
 	if (ratio > 1)
 		silent = (now - tcl_control.boot_offset) % TCL_SECOND >= TCL_SECOND / ratio;
 	if (*(volatile u32 *)&tcl_control.silent != silent)
-		tcl_mark_phase(silent, ratio, now);
+		tcl_mark_phase(ctx, silent, ratio, now);
 	kind = tcl_sampling_of_sc[sc & (TCL_NR_TABLE - 1)];
 	if (ratio <= 1 || kind == TCL_SAMPLING_NEVER || (kind != TCL_SAMPLING_ALWAYS && !silent))
 		return false;

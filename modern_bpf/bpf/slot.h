@@ -13,6 +13,7 @@
 #define TCL_SLOT_H
 
 #include "maps.h"
+#include "send.h"
 
 TCL_INLINE u64 tcl_me(const u32 origin)
 {
@@ -94,36 +95,11 @@ TCL_INLINE void tcl_release(struct tcl_ctx *c)
 	__sync_fetch_and_add(&c->busy, -1);
 }
 
-/* Sends what is in the buffer to the ring of this CPU. Returns 0 or the cause of the drop. */
-TCL_INLINE int tcl_send(struct tcl_ctx *c)
-{
-	u32 cpu = bpf_get_smp_processor_id();
-	void *ring = bpf_map_lookup_elem(&tcl_rings, &cpu);
-	u64 flags = BPF_RB_NO_WAKEUP;
-	u64 len = c->pos;
-	u64 fill;
-
-	if (!ring)
-		return TCL_DROP_RING;
-	/*
-	 * Waking the reader costs ten times the event, so it polls. A wake-up
-	 * is sent when the fill level passes the mark, once: from then on the
-	 * reader finds data whenever it looks.
-	 */
-	fill = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
-	if (fill < tcl_wake_level && fill + len >= tcl_wake_level)
-		flags = BPF_RB_FORCE_WAKEUP;
-	TCL_CLAMP(len, TCL_MAX_EVENT);
-	if (bpf_ringbuf_output(ring, c->buf, len, flags))
-		return TCL_DROP_RING;
-	return 0;
-}
-
 /* A caller that passes a bad address gets this: its parameters are no loss. */
 #define TCL_EFAULT 14
 
-/* Brings the event to the ring, or into the counter of why not. */
-TCL_INLINE void tcl_deliver(struct tcl_ctx *c, int err)
+/* Brings the event to the ring (ctx is that of the program), or into the counter of why not. */
+TCL_INLINE void tcl_deliver(void *ctx, struct tcl_ctx *c, int err)
 {
 	u32 key = c->slot;
 	struct tcl_counters *n = bpf_map_lookup_elem(&tcl_counts, &key);
@@ -131,7 +107,7 @@ TCL_INLINE void tcl_deliver(struct tcl_ctx *c, int err)
 	if (!err)
 		err = tcl_finish(c, c->tid);
 	if (!err)
-		err = tcl_send(c);
+		err = tcl_send(ctx, c);
 	if (n) {
 		if (!err)
 			n->delivered++;
@@ -150,9 +126,9 @@ TCL_INLINE void tcl_deliver(struct tcl_ctx *c, int err)
 }
 
 /* Ends the event and gives the slot back. */
-TCL_INLINE int tcl_end(struct tcl_ctx *c, int err)
+TCL_INLINE int tcl_end(void *ctx, struct tcl_ctx *c, int err)
 {
-	tcl_deliver(c, err);
+	tcl_deliver(ctx, c, err);
 	tcl_release(c);
 	return 0;
 }
@@ -162,9 +138,9 @@ TCL_INLINE int tcl_end(struct tcl_ctx *c, int err)
  * every program. Programs that tail-call cannot use it, since kernels before
  * 5.10 (6.0 on arm64) do not allow calls and tail calls in one program.
  */
-static __attribute__((noinline)) int tcl_end_call(struct tcl_ctx *c, int err)
+static __attribute__((noinline)) int tcl_end_call(void *ctx, struct tcl_ctx *c, int err)
 {
-	return tcl_end(c, err);
+	return tcl_end(ctx, c, err);
 }
 
 #endif

@@ -9,9 +9,9 @@
 #include "sampling.h"
 
 /* The same as tcl_sampled_out, one copy in the object; see tcl_end_call. */
-static __attribute__((noinline)) int tcl_sampled_out_call(u32 sc, u64 now)
+static __attribute__((noinline)) int tcl_sampled_out_call(void *ctx, u32 sc, u64 now)
 {
-	return tcl_sampled_out(sc, now);
+	return tcl_sampled_out(ctx, sc, now);
 }
 
 /*
@@ -27,7 +27,7 @@ TCL_INLINE struct tcl_ctx *tcl_claim_current(const u32 origin, const u32 sc, u64
 	if (!(tcl_plane()->tp & tp) || F(t, flags) & TCL_PF_KTHREAD || tcl_is_self())
 		return NULL;
 	now = tcl_now();
-	if (tcl_sampled_out_call(sc, now))
+	if (tcl_sampled_out_call(ctx, sc, now))
 		return NULL;
 	c = tcl_claim(origin, sc);
 	if (!c)
@@ -45,14 +45,14 @@ TCL_INLINE struct tcl_ctx *tcl_claim_current(const u32 origin, const u32 sc, u64
 }
 
 #define TCL_TRACEPOINT(program, tracepoint, name, code, origin, sc, tp)                                      \
-	SEC("tp_btf/" tracepoint)                                                                            \
+	TCL_HOOK(tracepoint)                                                                                 \
 	int program(u64 *ctx)                                                                                \
 	{                                                                                                    \
 		struct tcl_ctx *c = tcl_claim_current(origin, sc, tp, ctx);                                  \
 		if (!c)                                                                                      \
 			return 0;                                                                            \
 		tcl_begin(c, PPME_##code, TCL_NPARAMS_##code);                                               \
-		return tcl_end_call(c, tcl_fill_##name(c));                                                  \
+		return tcl_end_call(ctx, c, tcl_fill_##name(c));                                             \
 	}
 
 /* signal_deliver(signal, siginfo, action) */

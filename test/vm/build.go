@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/tiercel/tiercel/kmod"
@@ -151,13 +152,23 @@ func buildModule(cache string, a *archive, g *guestKernel) (string, error) {
 	}
 	script := `mknod -m 666 /dev/null c 1 3 2>/dev/null; export PATH=/usr/bin:/usr/sbin:/bin:/sbin; ` +
 		`exec make -s -j4 -C ` + headers + ` M=/build/` + g.release + ` CC=gcc HOSTCC=gcc modules`
-	cmd := exec.CommandContext(context.Background(), "unshare", "-m", "chroot", tools, "/usr/bin/sh", "-c", script)
-	out, err := cmd.CombinedOutput()
+	out, err := chroot(tools, script)
 	if err != nil {
 		return "", fmt.Errorf("build the module for %s: %w\n%s", g.release, err, tail(string(out), 3000))
 	}
-	if strings.Contains(string(out), "/build/"+g.release) && strings.Contains(string(out), "warning:") {
+	if warns.Match(out) {
 		return "", fmt.Errorf("build the module for %s: the compiler warns\n%s", g.release, tail(string(out), 3000))
 	}
 	return filepath.Join(dir, "tiercel.ko"), nil
+}
+
+// warns finds what a compiler says of a source; the kernel's makefiles warn of
+// other things, too.
+var warns = regexp.MustCompile(`\.[ch]:\d+:(\d+:)? warning:`)
+
+// chroot runs a script in a root of unpacked packages, with a /proc, which
+// objtool looks at.
+func chroot(root, script string) ([]byte, error) {
+	return exec.CommandContext(context.Background(), "unshare", "-m", "sh", "-c",
+		`mount -t proc proc "$1/proc" && exec chroot "$1" /usr/bin/sh -c "$2"`, "sh", root, script).CombinedOutput()
 }
