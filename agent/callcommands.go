@@ -4,10 +4,11 @@ package agent
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/tiercel/tiercel/agent/callwork"
 	"github.com/tiercel/tiercel/agent/cmdline"
+	"github.com/tiercel/tiercel/agent/textfile"
+	"github.com/tiercel/tiercel/rules"
 )
 
 func callOptions(w *cmdline.Work) callwork.Options {
@@ -53,7 +54,7 @@ func (r *run) side(file string) (callwork.Side, error) {
 	at := *r
 	var files []string
 	if file != "" {
-		content, err := os.ReadFile(file)
+		content, err := textfile.Read(file, rules.MaxFileSize)
 		if err != nil {
 			return callwork.Side{}, openError(file, err)
 		}

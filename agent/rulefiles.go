@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/tiercel/tiercel/agent/textfile"
 	"github.com/tiercel/tiercel/rules"
 	defaultrules "github.com/tiercel/tiercel/rules/default"
 	"github.com/tiercel/tiercel/sinsp/fields"
@@ -68,7 +69,7 @@ func readRulePaths(paths []string, any bool) ([]rules.File, error) {
 			continue
 		}
 		for _, name := range names {
-			content, err := os.ReadFile(name)
+			content, err := textfile.Read(name, rules.MaxFileSize)
 			if err != nil {
 				return nil, openError(name, err)
 			}

@@ -60,7 +60,7 @@ func TestAppendingForEverIsRefused(t *testing.T) {
 }
 
 func TestALargeFileIsRefused(t *testing.T) {
-	_, rep := Load([]File{{"large.yaml", []byte(strings.Repeat("# nothing\n", maxFileSize/10+1))}}, Options{})
+	_, rep := Load([]File{{"large.yaml", []byte(strings.Repeat("# nothing\n", MaxFileSize/10+1))}}, Options{})
 	if rep.OK() || !strings.Contains(rep.Files[0].Errors[0].Message, "line 1, column 1: the file is larger than 16 MiB") {
 		t.Errorf("%.200v", rep.Err())
 	}

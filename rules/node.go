@@ -18,9 +18,10 @@ import (
 // Limits against files that are made to exhaust memory or the stack. They are
 // far above what rules files need.
 const (
-	maxFileSize = 16 << 20
-	maxDepth    = 64      // of nested collections
-	spareNodes  = 1 << 16 // looked at beyond one for each byte of the file, as aliases multiply them
+	MaxFileSize = 16 << 20 // bytes
+
+	maxDepth   = 64      // of nested collections
+	spareNodes = 1 << 16 // looked at beyond one for each byte of the file, as aliases multiply them
 )
 
 // source is a rules file with an index of its lines.
@@ -83,8 +84,8 @@ func (e *syntaxError) Error() string {
 // documents parses the whole file; nothing of it is used when any part of it
 // is not YAML.
 func (s *source) documents() (docs []node, err error) {
-	if len(s.text) > maxFileSize {
-		return nil, &syntaxError{s.position(1, 1), fmt.Sprintf("the file is larger than %d MiB", maxFileSize>>20)}
+	if len(s.text) > MaxFileSize {
+		return nil, &syntaxError{s.position(1, 1), fmt.Sprintf("the file is larger than %d MiB", MaxFileSize>>20)}
 	}
 	// Aliases are not expanded by the parser; the reader counts what it looks at.
 	limits := loaderlimits.New(loaderlimits.DepthValue(maxDepth), loaderlimits.AliasNone())

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/tiercel/tiercel/agent/textfile"
 )
 
 // SearchPath is where a configuration is looked for without -c, in order.
@@ -160,7 +162,7 @@ func (c *Config) readMain(s *Source) error {
 // readFile reads one file and reports its schema check.
 func (c *Config) readFile(path string, env func(string) (string, bool)) (*Node, error) {
 	c.watchFile(path)
-	text, err := os.ReadFile(path)
+	text, err := textfile.Read(path, maxFileSize)
 	if err != nil {
 		return nil, err
 	}

@@ -5,9 +5,11 @@ package metrics
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/tiercel/tiercel/agent/textfile"
+	"github.com/tiercel/tiercel/rules"
 )
 
 // FileSum is a file and what is in it.
@@ -27,7 +29,7 @@ func SumFile(path string, content []byte) FileSum {
 func SumFiles(paths ...string) []FileSum {
 	var out []FileSum
 	for _, p := range paths {
-		if content, err := os.ReadFile(p); err == nil {
+		if content, err := textfile.Read(p, rules.MaxFileSize); err == nil {
 			out = append(out, SumFile(p, content))
 		}
 	}

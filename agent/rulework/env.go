@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/tiercel/tiercel/agent/textfile"
 	"github.com/tiercel/tiercel/rules"
 	defaultrules "github.com/tiercel/tiercel/rules/default"
 )
@@ -54,7 +55,7 @@ func readRules(paths []string) ([]rules.File, error) {
 			return nil, err
 		}
 		for _, name := range names {
-			content, err := os.ReadFile(name)
+			content, err := textfile.Read(name, rules.MaxFileSize)
 			if err != nil {
 				return nil, readError(name, err)
 			}

@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"go.yaml.in/yaml/v4"
 	"go.yaml.in/yaml/v4/plugin/loaderlimits"
+
+	"github.com/tiercel/tiercel/agent/textfile"
 )
 
 // texts is a list of texts, or a single one.
@@ -158,7 +159,7 @@ const (
 
 // readTests reads a file of tests.
 func readTests(path string) (*testFile, error) {
-	text, err := os.ReadFile(path)
+	text, err := textfile.Read(path, maxTestFile)
 	if err != nil {
 		return nil, readError(path, err)
 	}
