@@ -61,6 +61,11 @@ check-generate: generate ## fail when generating changes anything that is commit
 vmtest: ## the drivers' tests in virtual machines with other kernels (KERNELS="5.10 7" DRIVERS="kmod"); needs QEMU 10 and root
 	$(SUDO) $(GO) run ./test/vm -kernels '$(KERNELS)' -drivers '$(DRIVERS)'
 
+vagrant-test: ## the drivers' tests on a real distribution (BOX=debian12 DRIVER=kmod); needs vagrant and a provider
+	git archive -o .vagrant-sources.tar HEAD
+	DRIVER=$(or $(DRIVER),modern_bpf) vagrant up $(or $(BOX),debian12); rc=$$?; \
+		vagrant destroy -f $(or $(BOX),debian12); rm -f .vagrant-sources.tar; exit $$rc
+
 portability: ## compile the shared probe sources as kernel module and as legacy probe
 	$(GO) test -count=1 -v -run Portab ./kmod/... ./bpf/...
 
@@ -79,4 +84,4 @@ fmt: ## format Go and C sources
 clean: ## remove what was built
 	rm -rf bin dist
 
-.PHONY: help build run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest portability lint fmt clean
+.PHONY: help build run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest vagrant-test portability lint fmt clean
