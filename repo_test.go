@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"drivers/probe":  {},
 	"drivers":        {"scap", "kmod", "bpf", "modern_bpf"},
 	"kmod":           {"scap", "drivers/probe"},
-	"bpf":            {"scap", "drivers/probe"},
+	"bpf":            {"scap", "drivers/probe", "modern_bpf"},
 	"modern_bpf":     {"scap"},
 	"sinsp":          {"scap"},
 	"rules":          {"sinsp", "scap"},

@@ -1,36 +1,87 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bpf carries the sources of the legacy eBPF probe, which is compiled
-// for the kernel that it runs on, and puts them together for that build. The
-// probe shares all of its fillers with the other drivers: see package
-// drivers/probe.
 package bpf
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/tiercel/tiercel/drivers/probe"
+	modernbpf "github.com/tiercel/tiercel/modern_bpf"
 )
 
-//go:embed probe/*.c probe/*.h
-var sources embed.FS
+//go:embed probe/*.h
+var own embed.FS
 
-// WriteSources writes the probe's C into dir, which must exist: probe.c with
-// its backend, and the shared headers in probe/.
+// trees are the sources by the folder that they are written to.
+func trees() (map[string]fs.FS, error) {
+	backend, err := fs.Sub(own, "probe")
+	if err != nil {
+		return nil, err
+	}
+	shell, err := fs.Sub(modernbpf.Shell, "bpf")
+	if err != nil {
+		return nil, err
+	}
+	return map[string]fs.FS{".": backend, "shell": shell, "probe": probe.Sources}, nil
+}
+
+// mainSource is what is compiled, relative to where the sources are written.
+const mainSource = "shell/probe.bpf.c"
+
+// WriteSources writes the probe's C into dir, which must exist: the backend,
+// what it has in common with the modern probe in shell/, and the shared headers
+// in probe/.
 func WriteSources(dir string) error {
-	own, err := fs.Sub(sources, "probe")
+	all, err := trees()
 	if err != nil {
 		return err
 	}
-	if err := os.CopyFS(dir, own); err != nil {
-		return fmt.Errorf("write the probe's sources: %w", err)
-	}
-	if err := os.CopyFS(filepath.Join(dir, "probe"), probe.Sources); err != nil {
-		return fmt.Errorf("write the shared sources: %w", err)
+	for name, tree := range all {
+		if err := os.CopyFS(filepath.Join(dir, name), tree); err != nil {
+			return fmt.Errorf("write the probe's sources: %w", err)
+		}
 	}
 	return nil
+}
+
+// SourceHash names the sources: objects of one hash are interchangeable.
+func SourceHash() (string, error) {
+	all, err := trees()
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, name := range []string{".", "shell", "probe"} {
+		err := fs.WalkDir(all[name], ".", func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			b, err := fs.ReadFile(all[name], path)
+			fmt.Fprintf(h, "%s/%s %d\n", name, path, len(b))
+			h.Write(b)
+			return err
+		})
+		if err != nil {
+			return "", fmt.Errorf("hash the probe's sources: %w", err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))[:12], nil
+}
+
+// stateDir holds what is built on this host, in a folder for each kernel.
+const stateDir = "/var/lib/tiercel"
+
+// BuiltPath is where the probe for a kernel is kept, by its sources.
+func BuiltPath(release string) (string, error) {
+	hash, err := SourceHash()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(stateDir, release, "probe-"+hash+".o"), nil
 }

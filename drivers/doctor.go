@@ -65,12 +65,14 @@ const (
 	findCapMod  = "CAP_SYS_MODULE"
 	findTools   = "module compiler"
 	findModule  = "kernel module"
+	findClang   = "probe compiler"
+	findProbe   = "legacy probe"
 )
 
 // requirement is what a driver cannot do without.
 var requirement = map[string][]string{
 	ModernBPF: {findBTF, findRing, findSysExit, findExit, findExec, findFork, findLocked},
-	BPF:       {findRawTP, findPerf, findLocked},
+	BPF:       {findRawTP, findPerf, findLocked, findProbe},
 	Kmod:      {findModule},
 }
 
@@ -79,6 +81,8 @@ var requirement = map[string][]string{
 var (
 	loading  = []string{findModules, findSigned, findCapMod}
 	building = []string{findHeaders, findTools}
+
+	buildingProbe = []string{findHeaders, findClang}
 )
 
 // Doctor says what this kernel offers, what this process may use of it, and
@@ -132,55 +136,58 @@ func (d *Diagnosis) verdict(kind string, try func(string) error) Verdict {
 			}
 		}
 	}
-	reasons := make([]string, 0, 2)
-	if !slices.Contains(autoOrder, kind) {
-		reasons = append(reasons, "not in this release")
-		v.Status, v.Advice = Missing, "use "+strings.Join(autoOrder, " or ")
-	}
 	switch {
-	case len(lacking) > 0 && kind == Kmod:
+	case slices.Equal(lacking, []string{findModule}):
 		v.Status = Missing
-		reason, advice := d.unloaded()
-		reasons, v.Advice = append(reasons, reason), advice
+		v.Reason, v.Advice = d.unloaded()
+	case slices.Equal(lacking, []string{findProbe}):
+		v.Status = Missing
+		v.Reason, v.Advice = d.unbuilt()
 	case len(lacking) > 0:
-		v.Status = Missing
-		reasons = append(reasons, "the host lacks "+strings.Join(lacking, ", "))
-	case v.Status == Missing: // not built: there is nothing to try
+		v.Status, v.Reason = Missing, "the host lacks "+strings.Join(lacking, ", ")
 	case len(unknown) > 0:
 		v.Status, v.Advice = Unknown, needsRoot
-		reasons = append(reasons, "cannot be told without more privilege: "+strings.Join(unknown, ", "))
+		v.Reason = "cannot be told without more privilege: " + strings.Join(unknown, ", ")
 	default:
+		v.Reason = "opens and loads its programs"
 		if err := try(kind); err != nil {
-			v.Status = Missing
-			reasons = append(reasons, "has what it needs, but fails: "+err.Error())
-		} else {
-			reasons = append(reasons, "opens and loads its programs")
+			v.Status, v.Reason = Missing, "has what it needs, but fails: "+err.Error()
 		}
 	}
-	v.Reason = strings.Join(reasons, "; ")
 	return v
+}
+
+// lacking returns those of the findings that are missing, and what to do about
+// the first.
+func (d *Diagnosis) lacking(names []string) (missing []string, advice string) {
+	for _, n := range names {
+		if f := d.Finding(n); f != nil && f.Status == Missing {
+			missing = append(missing, n)
+			if advice == "" {
+				advice = f.Advice
+			}
+		}
+	}
+	return missing, advice
+}
+
+// unbuilt says what can be done about a probe that is not there.
+func (d *Diagnosis) unbuilt() (reason, advice string) {
+	if names, advice := d.lacking(buildingProbe); len(names) > 0 {
+		return "the probe is not built, and cannot be built here: the host lacks " + strings.Join(names, ", "), advice
+	}
+	return "the probe is not built; it can be built here", "tiercel driver build bpf"
 }
 
 // unloaded says what can be done about a module that is not loaded.
 func (d *Diagnosis) unloaded() (reason, advice string) {
-	lacking := func(names []string) (out []string, advice string) {
-		for _, n := range names {
-			if f := d.Finding(n); f != nil && f.Status == Missing {
-				out = append(out, n)
-				if advice == "" {
-					advice = f.Advice
-				}
-			}
-		}
-		return out, advice
-	}
-	if names, advice := lacking(loading); len(names) > 0 {
+	if names, advice := d.lacking(loading); len(names) > 0 {
 		return "the module is not loaded and would be refused: " + strings.Join(names, ", "), advice
 	}
 	if f := d.Finding(findModule); f != nil && strings.Contains(f.Detail, builtFor) {
 		return "the module is built but not loaded", "tiercel driver load kmod"
 	}
-	if names, advice := lacking(building); len(names) > 0 {
+	if names, advice := d.lacking(building); len(names) > 0 {
 		return "the module is neither loaded nor built, and cannot be built here: the host lacks " + strings.Join(names, ", "), advice
 	}
 	return "the module is neither loaded nor built; it can be built here", "tiercel driver build kmod, then tiercel driver load kmod"

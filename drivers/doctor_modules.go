@@ -4,14 +4,16 @@ package drivers
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 
+	"github.com/tiercel/tiercel/bpf"
 	"github.com/tiercel/tiercel/kmod"
 )
 
 // modules says what stands between a kernel module and this kernel.
 func (h *host) modules() []Finding {
-	return []Finding{h.loadable(), h.lockdown(), h.signatures(), h.headers(), h.compiler(), h.module()}
+	return []Finding{h.loadable(), h.lockdown(), h.signatures(), h.headers(), h.compiler(), h.module(), h.clang(), h.probe()}
 }
 
 // loadable tells whether modules can be loaded at all.
@@ -150,4 +152,31 @@ func (h *host) module() Finding {
 	}
 	f.Detail = "not loaded, and there is none for this kernel"
 	return f
+}
+
+// clang tells whether the programs are there that build the legacy probe.
+func (h *host) clang() Finding {
+	path, err := bpf.FindCompiler(func(name string) (string, error) {
+		if path := "/usr/bin/" + name; h.exists(path) {
+			return path, nil
+		}
+		return "", fs.ErrNotExist
+	})
+	if err != nil {
+		return Finding{Name: findClang, Status: Missing, Detail: err.Error() + "; only needed to build the legacy probe",
+			Advice: "install clang and llvm, if the legacy probe is to be built"}
+	}
+	return Finding{Name: findClang, Status: OK, Detail: path}
+}
+
+// probe tells whether the legacy probe is built.
+func (h *host) probe() Finding {
+	path, err := bpf.BuiltPath(h.release)
+	if err != nil {
+		return Finding{Name: findProbe, Status: Unknown, Detail: err.Error()}
+	}
+	if !h.exists(path) {
+		return Finding{Name: findProbe, Status: Missing, Detail: "there is none for this kernel and of this release; not needed where modern_bpf runs"}
+	}
+	return Finding{Name: findProbe, Status: OK, Detail: builtFor + ": " + path}
 }

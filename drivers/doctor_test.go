@@ -15,6 +15,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/tiercel/tiercel/bpf"
 )
 
 // files is a host: paths and what they hold.
@@ -22,9 +24,16 @@ type files map[string]string
 
 const privileged = "CapEff:\t000001ffffffffff\n"
 
-// usual is a host of a current distribution, seen by root.
+// builtProbe is where the legacy probe for that host is.
+var builtProbe, _ = bpf.BuiltPath("6.1.0-9")
+
+// usual is a host of a current distribution with all drivers, seen by root.
 func usual() files {
 	return files{
+		builtProbe:                                  "x",
+		"/usr/bin/clang-14":                         "#!",
+		"/usr/bin/opt-14":                           "#!",
+		"/usr/bin/llc-14":                           "#!",
 		"/proc/self/status":                         privileged,
 		"/proc/cmdline":                             "quiet splash",
 		"/proc/modules":                             "ext4 1 0 - Live 0x0",
@@ -87,12 +96,7 @@ func cmpErr(errs ...error) error {
 	return nil
 }
 
-func opens(kind string) error {
-	if kind == BPF {
-		return fmt.Errorf("%s: %w", kind, ErrNotBuilt)
-	}
-	return nil
-}
+func opens(string) error { return nil }
 
 func TestAHostThatOffersEverythingRunsTheModernProbe(t *testing.T) {
 	d := diagnose(usual().host(t), kernel{}, opens)
@@ -107,11 +111,8 @@ func TestAHostThatOffersEverythingRunsTheModernProbe(t *testing.T) {
 	if d.Chosen != ModernBPF || d.Driver(ModernBPF).Status != OK {
 		t.Errorf("chosen %q because %s", d.Chosen, d.Why)
 	}
-	if v := d.Driver(Kmod); v.Status != OK {
-		t.Errorf("%+v", v)
-	}
-	for _, kind := range []string{BPF} {
-		if v := d.Driver(kind); v.Status != Missing || !strings.Contains(v.Reason, "not in this release") || v.Advice != "use modern_bpf or kmod" {
+	for _, v := range d.Drivers {
+		if v.Status != OK || v.Advice != "" {
 			t.Errorf("%+v", v)
 		}
 	}
@@ -160,6 +161,10 @@ func TestFindingsFollowTheHost(t *testing.T) {
 		{"no headers", usual().with("/lib/modules/6.1.0-9/build/Makefile", ""), nil, findHeaders, Missing, "/lib/modules/6.1.0-9/build"},
 		{"Secure Boot is why", usual().with("/sys/kernel/security/lockdown", "none [integrity] confidentiality").with("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", "\x06\x00\x00\x00\x01"), nil, findSigned, Missing, "lockdown, Secure Boot is on"},
 		{"no compiler", usual().with("/usr/bin/gcc", ""), nil, findTools, Missing, "no gcc"},
+		{"no clang", usual().with("/usr/bin/llc-14", ""), nil, findClang, Missing, "are not installed"},
+		{"clang", usual(), nil, findClang, OK, "/usr/bin/clang-14"},
+		{"the probe is built", usual(), nil, findProbe, OK, "/var/lib/tiercel/6.1.0-9/probe-"},
+		{"the probe is of another release", usual().with(builtProbe, "").with("/var/lib/tiercel/6.1.0-9/probe-000000000000.o", "x"), nil, findProbe, Missing, "there is none"},
 		{"the module is loaded", usual(), nil, findModule, OK, "loaded, version 1.0"},
 		{"the module is built", usual().with("/sys/module/tiercel/version", "").with("/lib/modules/6.1.0-9/extra/tiercel.ko", "x"), nil, findModule, Missing, "built for this kernel: /lib/modules/6.1.0-9/extra/tiercel.ko"},
 		{"the module is built for another kernel", usual().with("/sys/module/tiercel/version", "").with("/var/lib/tiercel/6.1.0-8/tiercel.ko", "x"), nil, findModule, Missing, "there is none"},
@@ -227,13 +232,15 @@ func TestVerdictsNameWhatIsMissing(t *testing.T) {
 		tried  int
 		chosen string
 	}{
-		{"everything is there", usual(), nil, nil, OK, "opens and loads", 2, ModernBPF},
-		{"no ring buffer: the module takes its place", usual(), kernel{"RingBuf": ebpf.ErrNotSupported}, nil, Missing, "lacks ring buffer", 1, Kmod},
-		{"no ring buffer and no module", notLoaded(), kernel{"RingBuf": ebpf.ErrNotSupported}, nil, Missing, "lacks ring buffer", 0, ""},
-		{"what is only useful is not needed", usual(), kernel{"sys_enter": unix.EPERM, "do_sys_openat2": unix.EPERM}, nil, OK, "opens", 2, ModernBPF},
+		{"everything is there", usual(), nil, nil, OK, "opens and loads", 3, ModernBPF},
+		{"no ring buffer: the module takes its place", usual(), kernel{"RingBuf": ebpf.ErrNotSupported}, nil, Missing, "lacks ring buffer", 2, Kmod},
+		{"no ring buffer and no module", notLoaded(), kernel{"RingBuf": ebpf.ErrNotSupported}, nil, Missing, "lacks ring buffer", 1, BPF},
+		{"only the module is there", usual().with(builtProbe, ""), kernel{"RingBuf": ebpf.ErrNotSupported}, nil, Missing, "lacks ring buffer", 1, Kmod},
+		{"none is there", notLoaded().with(builtProbe, ""), kernel{"RingBuf": ebpf.ErrNotSupported}, nil, Missing, "lacks ring buffer", 0, ""},
+		{"what is only useful is not needed", usual(), kernel{"sys_enter": unix.EPERM, "do_sys_openat2": unix.EPERM}, nil, OK, "opens", 3, ModernBPF},
 		{"no privilege", notLoaded().with("/proc/self/status", "CapEff:\t0\n"), kernel{"bpf": unix.EPERM}, nil, Unknown, "without more privilege", 0, ""},
-		{"an unreadable lockdown does not speak against it", usual().with("/sys/kernel/security/lockdown", ""), nil, nil, OK, "opens", 2, ModernBPF},
-		{"it fails all the same", usual(), nil, errors.New("verifier\nsays no"), Missing, "verifier\nsays no", 2, ""},
+		{"an unreadable lockdown does not speak against it", usual().with("/sys/kernel/security/lockdown", ""), nil, nil, OK, "opens", 3, ModernBPF},
+		{"it fails all the same", usual(), nil, errors.New("verifier\nsays no"), Missing, "verifier\nsays no", 3, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			try, n := tries(c.opens)
@@ -265,6 +272,26 @@ func TestTheVerdictOnTheModuleSaysWhatToDo(t *testing.T) {
 		{"signatures come before building", notLoaded().with(locked, "none [integrity] confidentiality").with("/usr/bin/make", ""), Missing, "would be refused: module signatures", "sign the module"},
 	} {
 		v := diagnose(c.files.host(t), kernel{}, opens).Driver(Kmod)
+		if v.Status != c.status || !strings.Contains(v.Reason, c.reason) || !strings.HasPrefix(v.Advice, c.advice) {
+			t.Errorf("%s: %+v", c.name, *v)
+		}
+	}
+}
+
+func TestTheVerdictOnTheLegacyProbeSaysWhatToDo(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		files          files
+		kernel         kernel
+		status         Status
+		reason, advice string
+	}{
+		{"built", usual().with("/usr/bin/clang-14", ""), nil, OK, "opens and loads", ""},
+		{"can be built", usual().with(builtProbe, ""), nil, Missing, "it can be built here", "tiercel driver build bpf"},
+		{"no clang", usual().with(builtProbe, "").with("/usr/bin/opt-14", ""), nil, Missing, "lacks probe compiler", "install clang and llvm"},
+		{"no raw tracepoints", usual().with(builtProbe, ""), kernel{"RawTracepoint": ebpf.ErrNotSupported}, Missing, "lacks raw tracepoints, legacy probe", ""},
+	} {
+		v := diagnose(c.files.host(t), c.kernel, opens).Driver(BPF)
 		if v.Status != c.status || !strings.Contains(v.Reason, c.reason) || !strings.HasPrefix(v.Advice, c.advice) {
 			t.Errorf("%s: %+v", c.name, *v)
 		}

@@ -37,9 +37,6 @@ type Options struct {
 	PassedOver func(kind string, err error)
 }
 
-// ErrNotBuilt is what a driver returns that this release does not contain.
-var ErrNotBuilt = errors.New("driver not in this release")
-
 // opener opens one driver.
 type opener func(Options) (scap.Driver, error)
 
@@ -48,19 +45,11 @@ type opener func(Options) (scap.Driver, error)
 var (
 	byKind = map[string]opener{
 		ModernBPF: openModernBPF,
-		BPF:       missing(BPF, "the legacy eBPF probe"),
+		BPF:       openBPF,
 		Kmod:      openKmod,
 	}
-	autoOrder = []string{ModernBPF, Kmod}
+	autoOrder = []string{ModernBPF, Kmod, BPF}
 )
-
-// missing answers for a driver that cannot run yet.
-func missing(kind, what string) opener {
-	return func(Options) (scap.Driver, error) {
-		return nil, fmt.Errorf("open %s: %s cannot run in this release (%w); use --driver modern_bpf, which needs a kernel with BTF (5.10 or newer), or kmod",
-			kind, what, ErrNotBuilt)
-	}
-}
 
 // Open opens a driver by kind. Its errors say what is missing and what to do.
 // The caller closes the driver.

@@ -7,15 +7,25 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tiercel/tiercel/bpf"
+	"github.com/tiercel/tiercel/kmod"
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/scap/scaptest"
 )
 
-func TestDriversThatCannotRunYetSaySoAndWhatToUse(t *testing.T) {
-	for _, kind := range []string{BPF} {
+// Neither is there on a machine that nothing was built on.
+func TestWhatIsNotThereSaysHowToGetIt(t *testing.T) {
+	for kind, says := range map[string]string{Kmod: "tiercel driver load kmod", BPF: "tiercel driver build bpf"} {
 		d, err := Open(kind, Options{})
-		if d != nil || !errors.Is(err, ErrNotBuilt) || !strings.Contains(err.Error(), "use --driver modern_bpf") || strings.Contains(err.Error(), "\n") {
+		if err == nil {
+			d.Close()
+			continue
+		}
+		if d != nil || strings.Contains(err.Error(), "\n") || !strings.HasPrefix(err.Error(), "open "+kind+":") {
 			t.Errorf("%s: %v, %v", kind, d, err)
+		}
+		if (errors.Is(err, kmod.ErrNotLoaded) || errors.Is(err, bpf.ErrNotBuilt)) && !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", kind, err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package modernbpf
 import (
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 
@@ -16,13 +17,13 @@ import (
 	"github.com/tiercel/tiercel/scap/ring"
 )
 
-// Driver is the modern eBPF probe, loaded. It implements scap.Driver: Next and
+// Driver is the modern eBPF probe, or the legacy one, loaded. It implements scap.Driver: Next and
 // Release belong to one goroutine, everything else may be called from any.
 type Driver struct {
 	*ring.Reader
 	opts  Options
 	ncpu  int
-	rings *ringSet
+	rings transport
 
 	mu       sync.Mutex // guards all that follows
 	closed   bool
@@ -40,14 +41,41 @@ var _ scap.Driver = (*Driver)(nil)
 // NotSupportedError and PermissionError.
 func Open(opts Options) (*Driver, error) {
 	opts, err := opts.withDefaults()
-	if err != nil {
-		return nil, fmt.Errorf("open modern_bpf: %w", err)
+	if err == nil {
+		var d *Driver
+		if d, err = open(opts); err == nil {
+			return d, nil
+		}
 	}
-	d, err := open(opts)
+	return nil, fmt.Errorf("open %s: %w", opts.name(), err)
+}
+
+// OpenLegacy loads the legacy probe (package bpf) from its compiled object. It
+// has a ring for every CPU, whatever the options say, and needs no BTF.
+func OpenLegacy(opts Options, object io.ReaderAt) (*Driver, error) {
+	spec, err := ebpf.LoadCollectionSpecFromReader(object)
 	if err != nil {
-		return nil, fmt.Errorf("open modern_bpf: %w", err)
+		return nil, fmt.Errorf("open bpf: read the object: %w (build it again: tiercel driver build bpf --force)", err)
 	}
-	return d, nil
+	opts.legacy = spec
+	return Open(opts)
+}
+
+// probe returns the object to load and what is known of the kernel's types.
+func (o *Options) probe() (*ebpf.CollectionSpec, *btf.Cache, error) {
+	kernel := btf.NewCache()
+	if o.legacy != nil {
+		return o.legacy, kernel, nil
+	}
+	if _, err := kernel.Kernel(); err != nil {
+		return nil, nil, explain(err, "read the kernel's BTF", "BTF type information", "5.4 built with CONFIG_DEBUG_INFO_BTF=y",
+			"use a kernel that has it in /sys/kernel/btf/vmlinux")
+	}
+	spec, err := loadProbe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the embedded object: %w", err)
+	}
+	return spec, kernel, nil
 }
 
 func open(opts Options) (_ *Driver, err error) {
@@ -55,14 +83,9 @@ func open(opts Options) (_ *Driver, err error) {
 	// where it matters, making the maps fails and tells.
 	_ = rlimit.RemoveMemlock()
 
-	kernel := btf.NewCache()
-	if _, err := kernel.Kernel(); err != nil {
-		return nil, explain(err, "read the kernel's BTF", "BTF type information", "5.4 built with CONFIG_DEBUG_INFO_BTF=y",
-			"use a kernel that has it in /sys/kernel/btf/vmlinux")
-	}
-	spec, err := loadProbe()
+	spec, kernel, err := opts.probe()
 	if err != nil {
-		return nil, fmt.Errorf("read the embedded object: %w", err)
+		return nil, err
 	}
 	ncpu, err := ebpf.PossibleCPU()
 	if err != nil {
@@ -74,7 +97,7 @@ func open(opts Options) (_ *Driver, err error) {
 			d.free()
 		}
 	}()
-	if d.rings, err = newRingSet(opts, ncpu); err != nil {
+	if d.rings, err = newTransport(opts, ncpu); err != nil {
 		return nil, err
 	}
 	if d.progs, err = newPrograms(spec, kernel, opts, d.rings); err != nil {
@@ -97,10 +120,10 @@ func open(opts Options) (_ *Driver, err error) {
 	return d, nil
 }
 
-// Name returns modern_bpf.
-func (d *Driver) Name() string { return "modern_bpf" }
+// Name returns modern_bpf, or bpf for the legacy probe.
+func (d *Driver) Name() string { return d.opts.name() }
 
-var errClosed = errors.New("modern_bpf: driver is closed")
+var errClosed = errors.New("eBPF driver is closed")
 
 // Start attaches the probe for the current selection.
 func (d *Driver) Start() error {
@@ -110,7 +133,7 @@ func (d *Driver) Start() error {
 		return errClosed
 	}
 	if err := d.progs.attach(d.selected.hooks()); err != nil {
-		return fmt.Errorf("start modern_bpf: %w", err)
+		return fmt.Errorf("start %s: %w", d.Name(), err)
 	}
 	d.running = true
 	return nil

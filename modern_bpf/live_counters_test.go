@@ -236,8 +236,8 @@ func TestLiveCPUThatComesLaterSharesTheFirstRing(t *testing.T) {
 		}
 	}
 	d := running(t, Options{online: []int{0}}, scap.SCGetuid)
-	if len(d.rings.maps) != 1 {
-		t.Fatalf("%d rings for one CPU", len(d.rings.maps))
+	if len(d.rings.(*ringSet).maps) != 1 {
+		t.Fatalf("%d rings for one CPU", len(d.rings.(*ringSet).maps))
 	}
 	tid := onThread(func() {
 		var one unix.CPUSet

@@ -329,7 +329,7 @@ func TestLiveFailedCallsCanBeLeftOut(t *testing.T) {
 
 func TestLiveRingsCanBeShared(t *testing.T) {
 	d := running(t, Options{CPUsPerRing: OneRing, RingBytes: 1 << 20}, scap.SCGetuid)
-	if n := len(d.rings.maps); n != 1 {
+	if n := len(d.rings.(*ringSet).maps); n != 1 {
 		t.Errorf("%d rings", n)
 	}
 	for cpu := range runtime.NumCPU() {

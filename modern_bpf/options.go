@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/bits"
 	"os"
+
+	"github.com/cilium/ebpf"
 )
 
 // Defaults and limits of Options.
@@ -43,6 +45,9 @@ type Options struct {
 	// out otherwise: an agent that watches itself feeds itself.
 	ReportSelf bool
 
+	// legacy is the object of the legacy probe; nil for the modern one.
+	legacy *ebpf.CollectionSpec
+
 	// forceFork attaches the child's side of clone also where the exit of the
 	// call shows it (tests).
 	forceFork bool
@@ -50,6 +55,14 @@ type Options struct {
 	online []int
 	// without names programs that are treated as refused by the kernel (tests).
 	without []string
+}
+
+// name is that of the driver.
+func (o *Options) name() string {
+	if o.legacy != nil {
+		return "bpf"
+	}
+	return "modern_bpf"
 }
 
 func (o Options) withDefaults() (Options, error) {

@@ -102,6 +102,7 @@ type programs struct {
 	spec    *ebpf.CollectionSpec
 	without []string
 	dynamic bool // dynamic snaplen
+	legacy  bool // the legacy probe: raw tracepoints, no types
 	kernel  *btf.Cache
 	maps    map[string]*ebpf.Map
 	ready   map[string]asm.Instructions // relocated, not necessarily loaded
@@ -112,11 +113,12 @@ type programs struct {
 	refused map[string]error
 }
 
-func newPrograms(spec *ebpf.CollectionSpec, kernel *btf.Cache, opts Options, rings *ringSet) (_ *programs, err error) {
+func newPrograms(spec *ebpf.CollectionSpec, kernel *btf.Cache, opts Options, rings transport) (_ *programs, err error) {
 	p := &programs{
 		spec:    spec,
 		without: opts.without,
 		dynamic: opts.DynamicSnapLen,
+		legacy:  opts.legacy != nil,
 		kernel:  kernel,
 		ready:   make(map[string]asm.Instructions),
 		loaded:  make(map[string]*ebpf.Program),
@@ -130,13 +132,17 @@ func newPrograms(spec *ebpf.CollectionSpec, kernel *btf.Cache, opts Options, rin
 	if err := setConstants(spec, opts); err != nil {
 		return nil, err
 	}
-	ncpu := uint32(len(rings.byCPU))
+	for _, name := range []string{mapSlots, mapCounts, mapControl, mapDrops} {
+		if spec.Maps[name] == nil {
+			return nil, fmt.Errorf("the object has no map %s", name)
+		}
+	}
+	ncpu := uint32(rings.cpus())
 	spec.Maps[mapSlots].MaxEntries = ncpu * slots
 	spec.Maps[mapCounts].MaxEntries = ncpu * slots
 	spec.Maps[mapControl].Flags |= unix.BPF_F_MMAPABLE
 	spec.Maps[mapDrops].Flags |= unix.BPF_F_MMAPABLE
-	spec.Maps[mapRings].MaxEntries = ncpu
-	spec.Maps[mapRings].InnerMap = &ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: uint32(rings.bytes)}
+	rings.declare(spec.Maps)
 	// The library puts the constants in place and freezes them: the verifier
 	// knows their values.
 	coll, err := ebpf.NewCollectionWithOptions(&ebpf.CollectionSpec{Maps: spec.Maps, Variables: spec.Variables},
@@ -146,10 +152,8 @@ func newPrograms(spec *ebpf.CollectionSpec, kernel *btf.Cache, opts Options, rin
 			"make BPF maps", "BPF maps of all kinds that the probe uses", "5.8", "memory may be short: choose smaller rings")
 	}
 	p.maps = coll.Maps
-	for cpu, i := range rings.byCPU {
-		if err := p.maps[mapRings].Put(uint32(cpu), rings.maps[i]); err != nil {
-			return nil, fmt.Errorf("give CPU %d its ring: %w", cpu, err)
-		}
+	if err := rings.connect(p.maps); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -172,7 +176,7 @@ func setConstants(spec *ebpf.CollectionSpec, opts Options) error {
 	} {
 		vs := spec.Variables[name]
 		if vs == nil {
-			return fmt.Errorf("the embedded object has no constant %s", name)
+			return fmt.Errorf("the object has no constant %s", name)
 		}
 		if err := vs.Set(v); err != nil {
 			return fmt.Errorf("set constant %s: %w", name, err)
@@ -215,7 +219,7 @@ func (p *programs) relocate(names []string) error {
 	for _, name := range names {
 		ps := p.spec.Programs[name]
 		if ps == nil {
-			return fmt.Errorf("the embedded object has no program %s", name)
+			return fmt.Errorf("the object has no program %s", name)
 		}
 		if p.ready[name] != nil {
 			continue
@@ -246,7 +250,8 @@ func (p *programs) relocate(names []string) error {
 		}
 		insns[name] = bare
 	}
-	if len(insns) == 0 {
+	if len(relos) == 0 { // as all of the legacy probe: it was compiled for this kernel
+		maps.Copy(p.ready, insns)
 		return nil
 	}
 	kernel, err := p.kernel.Kernel()
@@ -444,9 +449,17 @@ func (p *programs) prepare(h hook) error {
 
 // link hangs a program on its tracepoint.
 func (p *programs) link(h hook, prog *ebpf.Program) (link.Link, error) {
+	name := hookPrograms[h].tracepoint
+	if p.legacy {
+		l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: name, Program: prog})
+		if err != nil {
+			return nil, explain(err, "attach to raw tracepoint "+name, "raw tracepoint "+name, "4.17",
+				"the kernel must be built with tracepoints and not be locked down")
+		}
+		return l, nil
+	}
 	l, err := link.AttachTracing(link.TracingOptions{Program: prog})
 	if err != nil {
-		name := hookPrograms[h].tracepoint
 		return nil, explain(err, "attach to tracepoint "+name,
 			"BTF tracepoint "+name, "5.5", "the kernel must be built with tracepoints and not be locked down")
 	}

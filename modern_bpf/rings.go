@@ -13,6 +13,26 @@ import (
 	"github.com/tiercel/tiercel/scap/ring"
 )
 
+// transport is how events come from the programs.
+type transport interface {
+	// declare adapts the maps of the object before they are made.
+	declare(maps map[string]*ebpf.MapSpec)
+	// connect puts the rings into the maps.
+	connect(maps map[string]*ebpf.Map) error
+	// quiesce returns when all programs have ended that run now.
+	quiesce(maps map[string]*ebpf.Map) error
+	cpus() int // possible ones
+	specs() []ring.Spec
+	close()
+}
+
+func newTransport(opts Options, ncpu int) (transport, error) {
+	if opts.legacy != nil {
+		return newPerfSet(opts, ncpu)
+	}
+	return newRingSet(opts, ncpu)
+}
+
 // ringSet is the ring buffers and which CPU uses which.
 type ringSet struct {
 	bytes int
@@ -24,11 +44,9 @@ type ringSet struct {
 // newRingSet makes the rings. Only CPUs that are online get rings; one that
 // comes up later shares the first, so that its events are not lost.
 func newRingSet(opts Options, ncpu int) (_ *ringSet, err error) {
-	online := opts.online
-	if online == nil {
-		if online, err = onlineCPUs(); err != nil {
-			return nil, err
-		}
+	online, err := opts.onlineCPUs()
+	if err != nil {
+		return nil, err
 	}
 	s := &ringSet{bytes: opts.RingBytes, byCPU: make([]int, ncpu)}
 	defer func() {
@@ -58,6 +76,28 @@ func newRingSet(opts Options, ncpu int) (_ *ringSet, err error) {
 	return s, nil
 }
 
+func (s *ringSet) declare(maps map[string]*ebpf.MapSpec) {
+	maps[mapRings].MaxEntries = uint32(len(s.byCPU))
+	maps[mapRings].InnerMap = &ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: uint32(s.bytes)}
+}
+
+func (s *ringSet) connect(maps map[string]*ebpf.Map) error {
+	for cpu, i := range s.byCPU {
+		if err := maps[mapRings].Put(uint32(cpu), s.maps[i]); err != nil {
+			return fmt.Errorf("give CPU %d its ring: %w", cpu, err)
+		}
+	}
+	return nil
+}
+
+// quiesce writes an entry once more: the kernel answers an update of a map of
+// maps only when all running programs have seen it.
+func (s *ringSet) quiesce(maps map[string]*ebpf.Map) error {
+	return maps[mapRings].Put(uint32(0), s.maps[s.byCPU[0]])
+}
+
+func (s *ringSet) cpus() int { return len(s.byCPU) }
+
 func (s *ringSet) specs() []ring.Spec {
 	specs := make([]ring.Spec, len(s.maps))
 	for i, m := range s.maps {
@@ -71,6 +111,14 @@ func (s *ringSet) close() {
 		m.Close()
 	}
 	s.maps = nil
+}
+
+// onlineCPUs lists the CPUs that get rings.
+func (o *Options) onlineCPUs() ([]int, error) {
+	if o.online != nil {
+		return o.online, nil
+	}
+	return onlineCPUs()
 }
 
 // onlineCPUs lists the CPUs that run, ascending.

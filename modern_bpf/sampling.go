@@ -23,7 +23,7 @@ const MaxSampling = 128
 // It may be called at any time and holds until the next call.
 func (d *Driver) SetSampling(ratio int) error {
 	if ratio < 1 || ratio > MaxSampling || bits.OnesCount(uint(ratio)) != 1 {
-		return fmt.Errorf("modern_bpf: sampling ratio %d: must be a power of two from 1 (off) to %d", ratio, MaxSampling)
+		return fmt.Errorf("%s: sampling ratio %d: must be a power of two from 1 (off) to %d", d.Name(), ratio, MaxSampling)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

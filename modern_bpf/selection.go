@@ -48,7 +48,7 @@ var (
 	namingCalls = scap.NewSyscallSet(scap.SCOpen, scap.SCOpenat, scap.SCOpenat2, scap.SCCreat, scap.SCConnect)
 )
 
-var errNoTracepoint = errors.New("modern_bpf does not have this tracepoint")
+var errNoTracepoint = errors.New("the driver does not have this tracepoint")
 
 // choose works out planes and events of a selection.
 func choose(sel scap.Selection, arch scap.Arch, childSide bool) (selection, []scap.Degraded) {
@@ -103,7 +103,7 @@ func (d *Driver) SetInterestingSyscalls(sel scap.Selection) (scap.Applied, error
 	next, degraded := choose(sel, plane.HostArch(), d.opts.forceFork || runtime.GOARCH != "amd64")
 	more, err := d.progs.prepareFor(&next)
 	if err != nil {
-		return scap.Applied{}, fmt.Errorf("modern_bpf: select system calls: %w", err)
+		return scap.Applied{}, fmt.Errorf("%s: select system calls: %w", d.Name(), err)
 	}
 	if err := d.quiesce(); err != nil {
 		return scap.Applied{}, err
@@ -131,15 +131,14 @@ func (d *Driver) SetInterestingSyscalls(sel scap.Selection) (scap.Applied, error
 }
 
 // quiesce waits until no program reads the plane that is about to be
-// overwritten: the kernel answers an update of a map of maps only when all
-// running programs have seen it.
+// overwritten.
 func (d *Driver) quiesce() error {
 	if !d.switched || !d.running {
 		return nil
 	}
 	d.switched = false
-	if err := d.progs.maps[mapRings].Put(uint32(0), d.rings.maps[d.rings.byCPU[0]]); err != nil {
-		return fmt.Errorf("modern_bpf: wait for running programs: %w", err)
+	if err := d.rings.quiesce(d.progs.maps); err != nil {
+		return fmt.Errorf("%s: wait for running programs: %w", d.Name(), err)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (s *System) states(release string) []State {
 	return []State{
 		{Driver: drivers.ModernBPF, Fits: true, Detail: "part of the agent, which loads it when it starts"},
 		s.moduleState(release),
-		{Driver: drivers.BPF, Detail: "not in this release"},
+		probeState(release),
 	}
 }
 

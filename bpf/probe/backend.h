@@ -19,23 +19,31 @@
 
 #define SEC(name) __attribute__((section(name), used))
 
+/* A program on a tracepoint: its arguments are numbers to the verifier. */
+#define TCL_HOOK(name) SEC("raw_tracepoint/" name)
+
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)BPF_FUNC_map_lookup_elem;
 static long (*const bpf_tail_call)(void *ctx, void *prog_array, u32 index) = (void *)BPF_FUNC_tail_call;
 static u32 (*const bpf_get_smp_processor_id)(void) = (void *)BPF_FUNC_get_smp_processor_id;
 static u64 (*const bpf_get_current_task)(void) = (void *)BPF_FUNC_get_current_task;
 static u64 (*const bpf_get_current_pid_tgid)(void) = (void *)BPF_FUNC_get_current_pid_tgid;
+static u64 (*const bpf_ktime_get_boot_ns)(void) = (void *)BPF_FUNC_ktime_get_boot_ns;
 static long (*const bpf_perf_event_output)(void *ctx, void *map, u64 flags, void *data,
 					   u64 size) = (void *)BPF_FUNC_perf_event_output;
-/* The calls that do not tell kernel from user memory are all that 4.14 has. */
-static long (*const bpf_probe_read)(void *dst, u32 size, const void *src) = (void *)BPF_FUNC_probe_read;
-static long (*const bpf_probe_read_str)(void *dst, u32 size,
-					const void *src) = (void *)BPF_FUNC_probe_read_str;
+static long (*const bpf_probe_read_user)(void *dst, u32 size,
+					 const void *src) = (void *)BPF_FUNC_probe_read_user;
+static long (*const bpf_probe_read_kernel)(void *dst, u32 size,
+					   const void *src) = (void *)BPF_FUNC_probe_read_kernel;
+static long (*const bpf_probe_read_user_str)(void *dst, u32 size,
+					     const void *src) = (void *)BPF_FUNC_probe_read_user_str;
+static long (*const bpf_probe_read_kernel_str)(void *dst, u32 size,
+					       const void *src) = (void *)BPF_FUNC_probe_read_kernel_str;
 
 #define F(p, field)                                                                                          \
 	({                                                                                                   \
 		typeof(p) tcl_p_ = (p);                                                                      \
 		typeof(((void)0, tcl_p_->field)) tcl_v_;                                                     \
-		bpf_probe_read((void *)&tcl_v_, sizeof(tcl_v_), &tcl_p_->field);                             \
+		bpf_probe_read_kernel((void *)&tcl_v_, sizeof(tcl_v_), &tcl_p_->field);                      \
 		tcl_v_;                                                                                      \
 	})
 
@@ -53,10 +61,11 @@ static __always_inline u64 tcl_signal_bits(struct signal_struct *s)
 	u32 w = 0;
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 16, 0)
-	bpf_probe_read(&w, sizeof(w),
-		       (u8 *)s + offsetof(struct signal_struct, core_state) + sizeof(s->core_state));
+	bpf_probe_read_kernel(&w, sizeof(w),
+			      (u8 *)s + offsetof(struct signal_struct, core_state) + sizeof(s->core_state));
 #else
-	bpf_probe_read(&w, sizeof(w), (u8 *)s + offsetof(struct signal_struct, flags) + sizeof(s->flags));
+	bpf_probe_read_kernel(&w, sizeof(w),
+			      (u8 *)s + offsetof(struct signal_struct, flags) + sizeof(s->flags));
 #endif
 	return w;
 }
@@ -66,7 +75,7 @@ static __always_inline u64 tcl_signal_bits(struct signal_struct *s)
 #define RD(type, addr)                                                                                       \
 	({                                                                                                   \
 		type tcl_v_;                                                                                 \
-		bpf_probe_read((void *)&tcl_v_, sizeof(tcl_v_), (const void *)(addr));                       \
+		bpf_probe_read_kernel((void *)&tcl_v_, sizeof(tcl_v_), (const void *)(addr));                \
 		tcl_v_;                                                                                      \
 	})
 
@@ -80,10 +89,16 @@ static __always_inline u64 tcl_signal_bits(struct signal_struct *s)
 
 #define TCL_STORE(type, addr, v) (*(type *)(addr) = (type)(v))
 
-#define tcl_kread(dst, size, src) bpf_probe_read((void *)(dst), size, (const void *)(unsigned long)(src))
-#define tcl_uread(dst, size, src) bpf_probe_read((void *)(dst), size, (const void *)(unsigned long)(src))
-#define tcl_kstr(dst, size, src)  bpf_probe_read_str((void *)(dst), size, (const void *)(unsigned long)(src))
-#define tcl_ustr(dst, size, src)  bpf_probe_read_str((void *)(dst), size, (const void *)(unsigned long)(src))
+#define tcl_kread(dst, size, src)                                                                            \
+	bpf_probe_read_kernel((void *)(dst), size, (const void *)(unsigned long)(src))
+#define tcl_uread(dst, size, src) bpf_probe_read_user((void *)(dst), size, (const void *)(unsigned long)(src))
+#define tcl_kstr(dst, size, src)                                                                             \
+	bpf_probe_read_kernel_str((void *)(dst), size, (const void *)(unsigned long)(src))
+#define tcl_ustr(dst, size, src)                                                                             \
+	bpf_probe_read_user_str((void *)(dst), size, (const void *)(unsigned long)(src))
+
+/* Registers of the caller are kernel memory like any other. */
+#define TCL_REG(regs, reg) F(regs, reg)
 
 #define tcl_self() ((struct task_struct *)bpf_get_current_task())
 

@@ -138,7 +138,7 @@ TCL_INLINE int tcl_end(void *ctx, struct tcl_ctx *c, int err)
  * every program. Programs that tail-call cannot use it, since kernels before
  * 5.10 (6.0 on arm64) do not allow calls and tail calls in one program.
  */
-static __attribute__((noinline)) int tcl_end_call(void *ctx, struct tcl_ctx *c, int err)
+static __attribute__((__noinline__)) int tcl_end_call(void *ctx, struct tcl_ctx *c, int err)
 {
 	return tcl_end(ctx, c, err);
 }

@@ -9,7 +9,7 @@
 #include "sampling.h"
 
 /* The same as tcl_sampled_out, one copy in the object; see tcl_end_call. */
-static __attribute__((noinline)) int tcl_sampled_out_call(void *ctx, u32 sc, u64 now)
+static __attribute__((__noinline__)) int tcl_sampled_out_call(void *ctx, u32 sc, u64 now)
 {
 	return tcl_sampled_out(ctx, sc, now);
 }

@@ -71,18 +71,23 @@ type sharedCounters struct {
 	delivered, truncated, late, rounds, held atomic.Uint64
 }
 
-// Spec describes a BPF ring buffer map to read.
+// Spec describes a BPF ring buffer map to read, or a perf event.
 type Spec struct {
 	FD   int    // the map; stays the caller's, open until the reader is closed
 	Size int    // its max_entries, in bytes
 	CPU  uint16 // what its events report as their CPU
+	Perf bool   // FD is that of a perf event
 }
 
 // Open maps the rings and makes a Reader over them.
 func Open(specs []Spec, cfg Config) (*Reader, error) {
 	rings := make([]*Ring, 0, len(specs))
 	for _, s := range specs {
-		r, err := Map(s.FD, s.Size, s.CPU)
+		open := Map
+		if s.Perf {
+			open = MapPerf
+		}
+		r, err := open(s.FD, s.Size, s.CPU)
 		if err != nil {
 			unmapAll(rings)
 			return nil, err

@@ -25,7 +25,7 @@ const (
 	lengthMask   = discardBit - 1
 )
 
-// Ring is the consumer's side of one BPF ring buffer. The zero value is not
+// Ring is the consumer's side of one BPF ring buffer, or of a perf buffer. The zero value is not
 // usable; Map and FromMemory make one.
 //
 // The positions count bytes from the ring's birth and never wrap (64 bits);
@@ -34,12 +34,16 @@ const (
 type Ring struct {
 	cons *uint64 // ours: how far the kernel may overwrite
 	prod *uint64 // the kernel's: how far records are reserved
-	data []byte  // 2*size bytes
+	data []byte  // 2*size bytes; of a perf buffer size and room for what crosses the end
 	mask uint64
 	cpu  uint16
 	fd   int // for epoll only; -1 without
 
-	consMem, prodMem []byte // what Map mapped
+	perf      bool   // a perf buffer: see perf.go
+	payloadAt uint64 // where a record's payload begins
+
+	consMem, prodMem []byte         // what Map mapped
+	region           unsafe.Pointer // what MapPerf mapped
 
 	// Below: state of the merge, owned by the reader's goroutine.
 
@@ -118,6 +122,8 @@ func newRing(cons, prod []byte, page, size int) *Ring {
 		prod: (*uint64)(unsafe.Pointer(&prod[0])),
 		data: prod[page : page+2*size : page+2*size],
 		mask: uint64(size) - 1,
+
+		payloadAt: recordHeader,
 	}
 	r.scanned = atomic.LoadUint64(r.cons) &^ (recordAlign - 1)
 	return r
@@ -133,7 +139,7 @@ func (r *Ring) Available() uint64 {
 
 // Unmap gives the memory back. No event of the ring may be used after it.
 func (r *Ring) Unmap() error {
-	var first error
+	first := r.unmapRegion()
 	for _, m := range []*[]byte{&r.consMem, &r.prodMem} {
 		if *m == nil {
 			continue
@@ -215,6 +221,9 @@ func (r *Ring) scan() (res scanResult) {
 // header returns the header word at pos and the distance to the next record;
 // ok is false when that would lead beyond the limit.
 func (r *Ring) header(pos uint64) (head uint32, step uint64, ok bool) {
+	if r.perf {
+		return r.perfHeader(pos)
+	}
 	head = atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.data[pos&r.mask])))
 	step = (uint64(head&lengthMask) + recordHeader + recordAlign - 1) &^ (recordAlign - 1)
 	return head, step, step <= r.limit-pos
@@ -226,7 +235,7 @@ func (r *Ring) timestamp(pos, size uint64) (ts uint64, whole bool) {
 	if size < scap.HeaderSize {
 		return 0, false
 	}
-	p := r.data[pos&r.mask+recordHeader:]
+	p := r.data[pos&r.mask+r.payloadAt:]
 	if uint64(binary.LittleEndian.Uint32(p[16:])) > size {
 		return 0, false
 	}
@@ -254,7 +263,7 @@ func (r *Ring) floorBehind(pos uint64) uint64 {
 
 // payload returns the event of an entry, borrowed from the ring.
 func (r *Ring) payload(e entry) []byte {
-	i := uint64(e.pos)&r.mask + recordHeader
+	i := uint64(e.pos)&r.mask + r.payloadAt
 	return r.data[i : i+uint64(e.size) : i+uint64(e.size)]
 }
 

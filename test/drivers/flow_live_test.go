@@ -213,7 +213,9 @@ func TestLiveSelectionChangesWhileEventsFlow(t *testing.T) {
 	n := <-made
 	finish(t, d, look)
 	st := stats(t, d)
-	if got != n || st.Drops() != 0 {
+	// From Linux 6.13 on, probes of calls can be preempted, and the kernel does not
+	// let a program run on top of itself: that loss is counted.
+	if got+st.DropsRecursion < n || st.Drops() != st.DropsRecursion {
 		t.Errorf("%d of %d events came during %d changes, %+v", got, n, changes, st.Counters)
 	}
 	t.Logf("%d events during %d changes", got, changes)

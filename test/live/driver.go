@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/tiercel/tiercel/bpf"
 	"github.com/tiercel/tiercel/kmod"
 	modernbpf "github.com/tiercel/tiercel/modern_bpf"
 	"github.com/tiercel/tiercel/scap"
@@ -21,7 +22,8 @@ type Options struct {
 
 // Driver opens the driver that the environment's TIERCEL_DRIVER names,
 // modern_bpf without it, and closes it with the test. The kernel module must
-// have been loaded.
+// have been loaded, the legacy probe built; TIERCEL_PROBE names its file when it
+// is not at the usual place.
 func Driver(t testing.TB, o Options) scap.Driver {
 	t.Helper()
 	var d scap.Driver
@@ -31,6 +33,8 @@ func Driver(t testing.TB, o Options) scap.Driver {
 		d, err = modernbpf.Open(modernbpf.Options{ReportSelf: o.ReportSelf, RingBytes: o.RingBytes, SnapLen: o.SnapLen, DropFailed: o.DropFailed})
 	case "kmod":
 		d, err = kmod.Open(kmod.Options{ReportSelf: o.ReportSelf, RingBytes: o.RingBytes, SnapLen: o.SnapLen, DropFailed: o.DropFailed})
+	case "bpf":
+		d, err = openLegacy(modernbpf.Options{ReportSelf: o.ReportSelf, RingBytes: o.RingBytes, SnapLen: o.SnapLen, DropFailed: o.DropFailed})
 	default:
 		t.Fatalf("TIERCEL_DRIVER=%s: there is no such driver", kind)
 	}
@@ -39,4 +43,11 @@ func Driver(t testing.TB, o Options) scap.Driver {
 	}
 	t.Cleanup(func() { d.Close() })
 	return d
+}
+
+func openLegacy(o modernbpf.Options) (scap.Driver, error) {
+	if path := os.Getenv("TIERCEL_PROBE"); path != "" {
+		return bpf.OpenFile(path, o)
+	}
+	return bpf.Open(o)
 }

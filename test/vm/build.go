@@ -9,8 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/tiercel/tiercel/bpf"
 	"github.com/tiercel/tiercel/kmod"
 )
 
@@ -20,10 +22,11 @@ type guestKernel struct {
 	release string
 	vmlinuz string
 	module  string // tiercel.ko for it; "" when it was not asked for
+	probe   string // the legacy probe, likewise
 }
 
-// prepare fetches a kernel and builds the module for it.
-func prepare(cache string, k kernel, withModule bool) (*guestKernel, error) {
+// prepare fetches a kernel and builds the drivers for it that are asked for.
+func prepare(cache string, k kernel, drivers []string) (*guestKernel, error) {
 	a, err := newArchive(cache, "kernels", kernelSuites)
 	if err != nil {
 		return nil, err
@@ -60,10 +63,22 @@ func prepare(cache string, k kernel, withModule bool) (*guestKernel, error) {
 	if g.vmlinuz == "" {
 		return nil, fmt.Errorf("kernel %s: the packages of %s hold no vmlinuz", k.name, g.release)
 	}
-	if !withModule {
+	withModule, withProbe := slices.Contains(drivers, "kmod"), slices.Contains(drivers, "bpf")
+	if !withModule && !withProbe {
 		return g, nil
 	}
-	g.module, err = buildModule(cache, a, g)
+	tools, err := prepareTools(cache, a, g)
+	if err != nil {
+		return nil, err
+	}
+	if withModule {
+		if g.module, err = buildModule(tools, g); err != nil {
+			return nil, err
+		}
+	}
+	if withProbe {
+		g.probe, err = buildProbe(cache, tools, g)
+	}
 	return g, err
 }
 
@@ -85,10 +100,12 @@ func once(dir string, fill func(dir string) error) error {
 	return os.Rename(tmp, dir)
 }
 
-// buildModule compiles the module in a root of unpacked packages: the
-// compilers of the kernel's suite and the kernel's own headers, at the places
-// where their makefiles look for them.
-func buildModule(cache string, a *archive, g *guestKernel) (string, error) {
+func headersOf(g *guestKernel) string { return "/usr/src/linux-headers-" + g.release }
+
+// prepareTools makes a root of unpacked packages: the compilers of the kernel's
+// suite and the kernel's own headers, at the places where their makefiles look
+// for them.
+func prepareTools(cache string, a *archive, g *guestKernel) (string, error) {
 	tools := filepath.Join(cache, "tools-"+g.suite)
 	if err := once(tools, func(dir string) error {
 		// With /usr merged; packages are unpacked into folders that are links.
@@ -122,7 +139,7 @@ func buildModule(cache string, a *archive, g *guestKernel) (string, error) {
 	}); err != nil {
 		return "", err
 	}
-	headers := "/usr/src/linux-headers-" + g.release
+	headers := headersOf(g)
 	if _, err := os.Stat(tools + headers); err != nil {
 		packages := map[string]bool{}
 		if err := a.kernelPackages("linux-headers-"+g.release, packages); err != nil {
@@ -140,6 +157,24 @@ func buildModule(cache string, a *archive, g *guestKernel) (string, error) {
 		// Without it no type information is added to the module; pahole is not there.
 		_ = os.Remove(tools + headers + "/vmlinux")
 	}
+	return tools, nil
+}
+
+// buildProbe compiles the legacy probe with this machine's own compilers.
+func buildProbe(cache, tools string, g *guestKernel) (string, error) {
+	dir := filepath.Join(cache, "probe-"+g.release)
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	return bpf.Build(context.Background(), bpf.BuildOptions{Release: g.release, Headers: tools + headersOf(g), Root: tools, Dir: dir})
+}
+
+// buildModule compiles the module in that root.
+func buildModule(tools string, g *guestKernel) (string, error) {
+	headers := headersOf(g)
 	dir := filepath.Join(tools, "build", g.release)
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err

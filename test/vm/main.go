@@ -16,10 +16,12 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/tiercel/tiercel/bpf"
 )
 
-// drivers that there are; bpf is not built yet.
-var drivers = []string{"modern_bpf", "kmod"}
+// drivers that there are.
+var drivers = []string{"modern_bpf", "kmod", "bpf"}
 
 // tests are the packages whose live tests run in every cell, by their binary's
 // name; those of the module's own interface only with kmod.
@@ -76,7 +78,7 @@ func run() error {
 	var cells []*cell
 	for _, k := range rows {
 		fmt.Printf("preparing kernel %s\n", k.name)
-		g, err := prepare(*cache, k, slices.Contains(kinds, "kmod"))
+		g, err := prepare(*cache, k, kinds)
 		if err != nil {
 			return err
 		}
@@ -182,6 +184,13 @@ func (c *cell) root() error {
 	}
 	if c.driver == "kmod" {
 		files["tiercel.ko"] = c.kernel.module
+	}
+	if c.driver == "bpf" {
+		place, err := bpf.BuiltPath(c.kernel.release)
+		if err != nil {
+			return err
+		}
+		files[strings.TrimPrefix(place, "/")] = c.kernel.probe
 	}
 	err := filepath.WalkDir("test/fillers/testdata", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
