@@ -4,7 +4,8 @@ package state
 
 // fsState is what clone(2) calls the filesystem information: where relative
 // paths begin. The threads of a process share it, unless one of them has
-// unshared it. The root stands in Thread.Root.
+// unshared it; so do processes made by clone with CLONE_FS, also after an exec.
+// The root stands in Thread.Root.
 type fsState struct {
 	cwd  string    // with a trailing slash; empty when it is not known
 	sure lossCount // Engine.lost when it was certain last
@@ -16,9 +17,23 @@ func (t *Thread) fs() *fsState {
 	case t.ownFS != nil:
 		return t.ownFS
 	case t.group != nil:
-		return &t.group.fs
+		return t.group.fs
 	}
 	return nil
+}
+
+// startFS gives the new process of t the directory of the thread that it is a
+// copy of (nil when that is not known), or shares it.
+func (t *Thread) startFS(like *Thread) {
+	if t.group == nil || t.group.fs.cwd != "" || like == nil || like.fs() == nil {
+		return
+	}
+	if t.Flags&(FlagFS|FlagThread) != FlagFS || like.group == nil {
+		*t.group.fs = *like.fs()
+		return
+	}
+	t.group.fs = like.fs()
+	t.group.fsShared, like.group.fsShared = true, true
 }
 
 // CWD returns the current directory of t, with a trailing slash; "./" when it
@@ -101,11 +116,16 @@ func onChroot(e *Engine, ev *Event) {
 	t.sharers(func(p *Thread) { p.Root = root })
 }
 
-// ownRoot gives t a root and a directory that its process does not share.
+// ownRoot gives t a root and a directory that nobody shares.
 func (t *Thread) ownRoot() {
-	if t.group != nil && t.group.count > 1 && t.ownFS == nil {
-		fs := t.group.fs
+	switch {
+	case t.group == nil:
+	case t.group.count > 1 && (t.ownFS == nil || t.group.fsShared):
+		fs := *t.fs()
 		t.ownFS = &fs
+	case t.ownFS == nil && t.group.fsShared:
+		fs := *t.group.fs
+		t.group.fs, t.group.fsShared = &fs, false
 	}
 }
 
@@ -120,6 +140,6 @@ func (e *Engine) enterMounts(t *Thread) {
 // to its process.
 func (t *Thread) execFS() {
 	if t.ownFS != nil && t.group != nil {
-		t.group.fs, t.ownFS = *t.ownFS, nil
+		t.group.fs, t.ownFS = t.ownFS, nil
 	}
 }

@@ -77,6 +77,32 @@ func TestChildAndExecTakeTheDirectoryOfTheThread(t *testing.T) {
 	h.absent(302)
 }
 
+func TestProcessesThatShareADirectory(t *testing.T) {
+	h := newHost(t)
+	h.clone(100, 200, 0)
+	h.clone(200, 300, FlagFS)
+	h.clone(200, 400, 0)
+	cwd := func(what, first, second string) {
+		t.Helper()
+		equal(t, what+": who cloned", h.thread(200).CWD(), first)
+		equal(t, what+": the clone", h.thread(300).CWD(), second)
+		equal(t, what+": an ordinary child", h.thread(400).CWD(), "/root/")
+	}
+	h.play(scap.EvChdirX, 300, p{"res": 0, "path": "/a"})
+	cwd("the clone moves", "/a/", "/a/")
+	h.exec(300, "/bin/x", p{"ptid": 200})
+	h.play(scap.EvChdirX, 200, p{"res": 0, "path": "b"})
+	cwd("after an exec, too", "/a/b/", "/a/b/")
+	h.play(scap.EvUnshareX, 200, p{"res": 0, "flags": FlagFS})
+	h.play(scap.EvChdirX, 200, p{"res": 0, "path": "/c"})
+	cwd("after unshare no more", "/c/", "/a/b/")
+	h.clone(300, 500, FlagFS)
+	h.exit(300)
+	h.ts += 3e9
+	h.play(scap.EvChdirX, 500, p{"res": 0, "path": "d"})
+	equal(t, "who outlives the first", h.thread(500).CWD(), "/a/b/d/")
+}
+
 func TestChrootOfAThreadWithItsOwnRoot(t *testing.T) {
 	h := newHost(t)
 	h.clone(100, 200, 0)

@@ -193,16 +193,10 @@ func (e *Engine) insertClone(t, like *Thread) *Thread {
 			t.fds = e.forkTable(like.fds)
 		}
 	}
-	var fs fsState
-	if like != nil && like.fs() != nil {
-		fs = *like.fs()
-	}
 	if e.insert(t) == nil {
 		return nil
 	}
-	if t.group != nil && t.group.fs.cwd == "" {
-		t.group.fs = fs
-	}
+	t.startFS(like)
 	return t
 }
 

@@ -187,7 +187,9 @@ func onConnect(e *Engine, ev *Event) {
 		}
 		return
 	}
-	if f.Role == RoleNone {
+	// Who connects is the client, also from a port of his choice; a UDP
+	// server that connects stays one: it answers somebody.
+	if f.Role == RoleNone || f.L4 == L4TCP {
 		f.Role = RoleClient
 	}
 	f.Pending = ev.ErrNo == errInProgress

@@ -47,6 +47,16 @@ func TestTCPClient(t *testing.T) {
 	equal(t, "destination", [4]byte(ev.FD.DstIP[:4]), [4]byte{1, 2, 3, 4})
 }
 
+func TestClientWithAPortOfItsChoice(t *testing.T) {
+	h := newHost(t)
+	h.socket(3, afINET, sockStream)
+	h.play(scap.EvBindX, 100, p{"res": 0, "fd": 3, "addr": scaptest.Sockaddr("10.0.0.2:4711")})
+	h.play(scap.EvConnectX, 100, p{"res": 0, "fd": 3, "tuple": scaptest.Tuple("10.0.0.2:4711", "1.2.3.4:443")})
+	f := h.fd(100, 3, "10.0.0.2:4711->1.2.3.4:443")
+	sock(t, f, FDIPv4, L4TCP, RoleClient)
+	equal(t, "ports", [2]uint16{f.SrcPort, f.DstPort}, [2]uint16{4711, 443})
+}
+
 func TestFailedConnectLeavesTheSocket(t *testing.T) {
 	h := newHost(t)
 	h.socket(3, afINET, sockStream)

@@ -133,6 +133,7 @@ func (e *Engine) join(t *Thread) {
 	g := e.groups[t.PID]
 	if g == nil {
 		g = &Group{PID: t.PID, Reaper: t.PID == 1 || t.VPID == 1}
+		g.fs = &g.atStart
 		e.groups[t.PID] = g
 	}
 	t.group = g

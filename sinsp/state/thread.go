@@ -110,9 +110,11 @@ type Group struct {
 	Alive  int     // threads that have not exited
 	Reaper bool    // takes orphans (init of a pid namespace, or by prctl)
 
-	fs    fsState
-	first *Thread
-	count int
+	fs       *fsState // atStart, or that of the process whose clone with CLONE_FS made this one
+	atStart  fsState
+	fsShared bool // fs may be that of other processes, too
+	first    *Thread
+	count    int
 }
 
 // IsMain reports whether t is the main thread of its process.
