@@ -26,9 +26,15 @@ type Options struct {
 // is not at the usual place.
 func Driver(t testing.TB, o Options) scap.Driver {
 	t.Helper()
+	return Open(t, os.Getenv("TIERCEL_DRIVER"), o)
+}
+
+// Open opens the driver of a kind, as Driver does.
+func Open(t testing.TB, kind string, o Options) scap.Driver {
+	t.Helper()
 	var d scap.Driver
 	var err error
-	switch kind := os.Getenv("TIERCEL_DRIVER"); kind {
+	switch kind {
 	case "", "modern_bpf":
 		d, err = modernbpf.Open(modernbpf.Options{ReportSelf: o.ReportSelf, RingBytes: o.RingBytes, SnapLen: o.SnapLen, DropFailed: o.DropFailed})
 	case "kmod":

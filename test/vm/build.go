@@ -63,7 +63,8 @@ func prepare(cache string, k kernel, drivers []string) (*guestKernel, error) {
 	if g.vmlinuz == "" {
 		return nil, fmt.Errorf("kernel %s: the packages of %s hold no vmlinuz", k.name, g.release)
 	}
-	withModule, withProbe := slices.Contains(drivers, "kmod"), slices.Contains(drivers, "bpf")
+	all := slices.Contains(drivers, parity)
+	withModule, withProbe := all || slices.Contains(drivers, "kmod"), all || slices.Contains(drivers, "bpf")
 	if !withModule && !withProbe {
 		return g, nil
 	}

@@ -20,8 +20,14 @@ import (
 	"github.com/tiercel/tiercel/bpf"
 )
 
-// drivers that there are.
-var drivers = []string{"modern_bpf", "kmod", "bpf"}
+// drivers that there are; in a cell of parity all of them run at once and are
+// compared.
+var drivers = []string{"modern_bpf", "kmod", "bpf", parity}
+
+const parity = "parity"
+
+// has reports whether a cell of a kind has the driver.
+func has(kind, driver string) bool { return kind == driver || kind == parity }
 
 // tests are the packages whose live tests run in every cell, by their binary's
 // name; those of the module's own interface only with kmod.
@@ -29,6 +35,14 @@ var tests = []struct{ name, pkg, driver string }{
 	{"fillers", "./test/fillers", ""},
 	{"drivers", "./test/drivers", ""},
 	{"kmod", "./kmod", "kmod"},
+}
+
+// runsIn reports whether a test runs in the cells of a kind.
+func runsIn(kind, test, driver string) bool {
+	if kind == parity {
+		return test == "fillers"
+	}
+	return driver == "" || driver == kind
 }
 
 // cellTime bounds a machine's life.
@@ -166,7 +180,7 @@ func (c *cell) run() {
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "pc", "-cpu", "max", "-smp", "2", "-m", "1024",
 		"-nodefaults", "-display", "none", "-no-reboot", "-serial", "file:"+console,
 		"-kernel", c.kernel.vmlinuz, "-initrd", filepath.Join(c.dir, "initramfs"),
-		"-append", "console=ttyS0 panic=-1 quiet rdinit=/init TIERCEL_DRIVER="+c.driver)
+		"-append", "console=ttyS0 panic=-1 quiet rdinit=/init TIERCEL_CELL="+c.driver)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		c.err = fmt.Errorf("qemu: %w %s", err, out)
@@ -178,14 +192,14 @@ func (c *cell) run() {
 func (c *cell) root() error {
 	files := map[string]string{"init": c.bin + "/guest", "bin/cat": c.bin + "/guest", "tiercel": c.bin + "/tiercel"}
 	for _, t := range tests {
-		if t.driver == "" || t.driver == c.driver {
+		if runsIn(c.driver, t.name, t.driver) {
 			files["tests/"+t.name+".test"] = c.bin + "/" + t.name + ".test"
 		}
 	}
-	if c.driver == "kmod" {
+	if has(c.driver, "kmod") {
 		files["tiercel.ko"] = c.kernel.module
 	}
-	if c.driver == "bpf" {
+	if has(c.driver, "bpf") {
 		place, err := bpf.BuiltPath(c.kernel.release)
 		if err != nil {
 			return err

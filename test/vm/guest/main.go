@@ -41,16 +41,26 @@ func main() {
 		os.Setenv(k, v)
 	}
 	fmt.Printf("@@KERNEL %s\n", release())
-	if os.Getenv("TIERCEL_DRIVER") == "kmod" {
+	cell := os.Getenv("TIERCEL_CELL")
+	pattern, withModule := "Live", cell == "kmod" || cell == "parity"
+	if cell == "parity" {
+		os.Setenv("TIERCEL_PARITY", "1")
+		pattern = "LiveParity"
+	} else {
+		os.Setenv("TIERCEL_DRIVER", cell)
+	}
+	if withModule {
 		os.Setenv("TIERCEL_MODULE", module)
 		outcome("module loads", kmod.Load(module))
 	}
 	tests, _ := filepath.Glob("/tests/*.test")
 	for _, t := range tests {
-		outcome(strings.TrimSuffix(filepath.Base(t), ".test"), run(t))
+		outcome(strings.TrimSuffix(filepath.Base(t), ".test"), run(t, pattern))
 	}
-	outcome("agent", agent())
-	if os.Getenv("TIERCEL_DRIVER") == "kmod" {
+	if cell != "parity" {
+		outcome("agent", agent())
+	}
+	if withModule {
 		outcome("module unloads", kmod.Unload())
 	}
 	outcome("kernel log", kernelLog())
@@ -106,8 +116,8 @@ func outcome(name string, err error) {
 }
 
 // run runs a test program and passes on what it says of itself.
-func run(path string) error {
-	cmd := exec.Command(path, "-test.v", "-test.run=Live", "-test.timeout=240s")
+func run(path, pattern string) error {
+	cmd := exec.Command(path, "-test.v", "-test.run="+pattern, "-test.timeout=240s")
 	cmd.Dir = filepath.Dir(path)
 	if d := strings.TrimSuffix(path, ".test"); dirExists(d) {
 		cmd.Dir = d // its testdata

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package fillers
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/test/live"
+)
+
+// accepted are the parameters that may differ from the modern probe's, and why.
+// Everything else that differs is a failure.
+var accepted = map[string]string{}
+
+// untold are events that one driver's own work makes in the others: a read of
+// memory that is not there faults, and a fault in the kernel is an event.
+var untold = scap.NewSyscallSet(scap.SCPageFaultKernel)
+
+// parityKinds are the drivers that are compared, the first with all others.
+var parityKinds = []string{"modern_bpf", "kmod", "bpf"}
+
+// All drivers watch the same calls at the same time, so that every byte of
+// every parameter must be the same.
+func TestLiveParityOfDrivers(t *testing.T) {
+	if os.Getenv("TIERCEL_PARITY") == "" {
+		t.Skip("needs a machine with all drivers, and TIERCEL_PARITY=1 (make vmtest)")
+	}
+	live.Require(t)
+	if os.Getenv(scenarioEnv) != "" {
+		return
+	}
+	const tries = 5 // a driver that counts a loss proves nothing
+	for try := 1; ; try++ {
+		lost, done := parity(t, try == tries)
+		if done {
+			return
+		}
+		t.Logf("try %d: %s", try, lost)
+	}
+}
+
+// everything is all calls at both ends, and all tracepoints.
+func everything() scap.Selection {
+	var sel scap.Selection
+	for sc := range scap.Syscalls {
+		if scap.SC(sc).Info() == nil || untold.Has(scap.SC(sc)) {
+			continue
+		}
+		sel.Exit.Add(scap.SC(sc))
+		sel.Enter.Add(scap.SC(sc))
+	}
+	return sel
+}
+
+// watched is a driver and what it told.
+type watched struct {
+	kind   string
+	driver scap.Driver
+	events map[int64][]*scap.Event // by thread
+	stop   chan struct{}
+	done   chan error
+}
+
+// read collects until stop is closed and nothing comes any more.
+func (w *watched) read() {
+	var b scap.Batch
+	ending := false
+	for {
+		if err := w.driver.Next(&b, 200*time.Millisecond); err != nil {
+			w.done <- err
+			return
+		}
+		for i := range b.Events {
+			e := &b.Events[i]
+			w.events[e.TID()] = append(w.events[e.TID()], e.Clone())
+		}
+		n := len(b.Events)
+		w.driver.Release(&b)
+		if ending && n == 0 {
+			w.done <- nil
+			return
+		}
+		select {
+		case <-w.stop:
+			ending = true
+		default:
+		}
+	}
+}
+
+// parity plays the scenario before all drivers. Where one of them lost
+// something it says so, and it is not done unless last is true.
+func parity(t *testing.T, last bool) (lost string, done bool) {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var b builder
+	defer b.close()
+	calls := b.calls(t)
+
+	var all []*watched
+	for _, kind := range parityKinds {
+		w := &watched{kind: kind, driver: live.Open(t, kind, live.Options{ReportSelf: true, RingBytes: 16 << 20, SnapLen: 200}),
+			events: map[int64][]*scap.Event{}, stop: make(chan struct{}), done: make(chan error, 1)}
+		if _, err := w.driver.SetInterestingSyscalls(everything()); err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+		if err := w.driver.Start(); err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+		all = append(all, w)
+	}
+	mine := int64(unix.Gettid())
+	unix.RawSyscall(markCall, 0, 0, 0)
+	for _, c := range calls {
+		c.do()
+	}
+	tids := append([]int64{mine}, scenario(t)...)
+	unix.RawSyscall(markCall, 0, 0, 0)
+	for _, w := range all {
+		if err := w.driver.Stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, w := range all {
+		// What was told waits in the rings: nothing has been read yet, so that reading made no events.
+		go w.read()
+		close(w.stop)
+		if err := <-w.done; err != nil {
+			t.Fatal(err)
+		}
+		var st scap.Stats
+		if err := w.driver.Stats(&st); err != nil {
+			t.Fatal(err)
+		}
+		if st.Drops() > 0 {
+			lost += fmt.Sprintf("%s: %+v; ", w.kind, st.Counters)
+		}
+		_ = w.driver.Close()
+	}
+	if lost != "" && !last {
+		return lost, false
+	}
+	if lost != "" {
+		t.Errorf("drivers lose events each time: %s", lost)
+	}
+	compare(t, all, tids, mine)
+	return "", true
+}
+
+// markCall is the call that the scenario lies between; nothing else makes it.
+const markCall = unix.SYS_SCHED_GET_PRIORITY_MAX
+
+// between returns the events of my thread between the two marks.
+func between(events []*scap.Event) []*scap.Event {
+	var at []int
+	for i, e := range events {
+		if e.Type() != scap.EvGenericX {
+			continue
+		}
+		if nr, ok := e.Uint(1); ok && nr == markCall {
+			at = append(at, i)
+		}
+	}
+	if len(at) < 2 {
+		return nil
+	}
+	return events[at[0]+1 : at[len(at)-1]]
+}
+
+func compare(t *testing.T, all []*watched, tids []int64, mine int64) {
+	t.Helper()
+	types := map[scap.EventType]int{}
+	for _, tid := range tids {
+		want := all[0].events[tid]
+		if tid == mine {
+			want = between(want)
+		}
+		if len(want) == 0 {
+			t.Errorf("%s tells nothing of thread %d", all[0].kind, tid)
+			continue
+		}
+		for _, e := range want {
+			types[e.Type()]++
+		}
+		for _, w := range all[1:] {
+			got := w.events[tid]
+			if tid == mine {
+				got = between(got)
+			}
+			compareThread(t, w.kind, want, got)
+		}
+	}
+	var names []string
+	total := 0
+	for typ, n := range types {
+		names = append(names, typ.Info().Enum)
+		total += n
+	}
+	slices.Sort(names)
+	t.Logf("%d events of %d types are the same: %s", total, len(types), strings.Join(names, " "))
+}
+
+// maxDifferences bounds how often the same one is told.
+const maxDifferences = 3
+
+func compareThread(t *testing.T, kind string, want, got []*scap.Event) {
+	t.Helper()
+	for i := range min(len(want), len(got)) {
+		a, b := want[i], got[i]
+		if a.Type() != b.Type() || a.NumParams() != b.NumParams() {
+			t.Errorf("%s: event %d is %s with %d parameters, want %s with %d; behind %s", kind, i, b.Info().Enum, b.NumParams(),
+				a.Info().Enum, a.NumParams(), want[max(i-1, 0)].Info().Enum)
+			return
+		}
+		for k, p := range a.Info().Params {
+			if k >= a.NumParams() || bytes.Equal(a.Param(k), b.Param(k)) {
+				continue
+			}
+			name := a.Info().Enum + "." + p.Name
+			if accepted[name] != "" {
+				continue
+			}
+			if differences[kind+name]++; differences[kind+name] <= maxDifferences {
+				t.Errorf("%s: %s is %x, want %x", kind, name, b.Param(k), a.Param(k))
+			} else {
+				t.Fail()
+			}
+		}
+	}
+	if len(want) != len(got) {
+		t.Errorf("%s: %d events, want %d", kind, len(got), len(want))
+	}
+}
+
+// differences counts those of a parameter that were told, by driver.
+var differences = map[string]int{}
+
+const scenarioEnv = "TIERCEL_SCENARIO"
+
+// scenario does what takes more than one call: programs that start and fail to,
+// threads, signals, connections. It returns the threads to be compared.
+func scenario(t *testing.T) []int64 {
+	t.Helper()
+	var tids []int64
+	for _, args := range [][]string{{"-test.run=LiveParity", "-test.v=false"}, {"-test.list=a"}} {
+		cmd := exec.Command("/proc/self/exe", args...)
+		cmd.Env = append(os.Environ(), scenarioEnv+"=1")
+		if err := cmd.Run(); err != nil {
+			t.Errorf("scenario: %v", err)
+		}
+		tids = append(tids, int64(cmd.Process.Pid))
+	}
+	_ = exec.Command("/nonexistent/program", "with", "arguments").Run()
+	if err := unix.Exec("/etc/passwd/x", []string{"a", "b"}, []string{"C=d"}); err == nil {
+		t.Error("executed what is not there")
+	}
+	for _, network := range []string{"tcp4", "tcp6", "unix"} {
+		at := map[string]string{"tcp4": "127.0.0.1:0", "tcp6": "[::1]:0", "unix": t.TempDir() + "/s"}[network]
+		l, err := net.Listen(network, at)
+		if err != nil {
+			continue // this machine has no such network
+		}
+		c, err := net.Dial(network, l.Addr().String())
+		if err == nil {
+			_, _ = c.Write([]byte("GET / HTTP/1.0\r\n\r\n"))
+			_ = c.Close()
+		}
+		_ = l.Close()
+	}
+	_ = unix.Kill(unix.Getpid(), unix.SIGURG)
+	time.Sleep(time.Millisecond)
+	return tids
+}
