@@ -264,9 +264,21 @@ func (w *watcher) retire(old, next *rules.Matcher) {
 	}
 	for rule, n := range old.Matches {
 		if n > 0 && !there[rule.Name] {
-			w.retired = append(w.retired, retired{rule.Name, rule.Priority, n})
+			w.retired = addRetired(w.retired, retired{rule.Name, rule.Priority, n})
 		}
 	}
+}
+
+// addRetired adds to the entry of the same rule: a file that comes and goes does
+// not make the list longer.
+func addRetired(list []retired, r retired) []retired {
+	for i := range list {
+		if list[i].name == r.name && list[i].priority == r.priority {
+			list[i].matches += r.matches
+			return list
+		}
+	}
+	return append(list, r)
 }
 
 // patience is how long the next read may wait for events.

@@ -276,3 +276,37 @@ func TestManyEmptyReadsAreTold(t *testing.T) {
 	w.driver.Play(openFile(100, "/x")).End()
 	w.wait()
 }
+
+func TestARulesFileThatHasGoneIsNamedAndItsCountsStay(t *testing.T) {
+	w := newWorld(t, "")
+	a, b := w.file("a.yaml", ruleOn("A", "/etc/a", "a")), w.file("b.yaml", ruleOn("B", "/etc/b", "b"))
+	cfg := w.file("c.yaml", "rules_files: ["+a+", "+b+"]\nstdout_output: {enabled: true}\nlog_stderr: true\nwatch_debounce_ms: 20\n")
+	w.sys.Args = []string{"-c", cfg}
+	w.driver.Play(execCat())
+	w.start()
+	w.until(&w.err, "Watching:")
+	for n := range 3 {
+		w.driver.Play(openFile(100, "/etc/b"), openFile(100, "/etc/a"))
+		for end := time.Now().Add(5 * time.Second); strings.Count(w.out.String(), "Warning a") <= n; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("no alert: %s", &w.out)
+			}
+		}
+		if err := os.Remove(b); err != nil {
+			t.Fatal(err)
+		}
+		w.reloaded(2*n + 1)
+		w.overwrite(b, ruleOn("B", "/etc/b", "b"))
+		w.reloaded(2*n + 2)
+	}
+	w.driver.End()
+	if s := w.wait(); s != 0 {
+		t.Fatalf("status %d: %s", s, &w.err)
+	}
+	if !strings.Contains(w.err.String(), "There is no rules file or folder "+b) {
+		t.Errorf("nobody is told that %s has gone:\n%s", b, &w.err)
+	}
+	if got := w.out.String(); strings.Count(got, "   B: ") != 1 || !strings.Contains(got, "   B: 3\n") {
+		t.Errorf("the report names B other than once, with 3 matches:\n%s", got)
+	}
+}

@@ -34,9 +34,17 @@ func (r *run) readRules() ([]rules.File, error) {
 	}
 	var there []string
 	for _, p := range r.cfg.RulesFiles {
-		if _, err := os.Stat(p); !errors.Is(err, fs.ErrNotExist) {
-			there = append(there, p)
+		if _, err := os.Stat(p); errors.Is(err, fs.ErrNotExist) {
+			// A configuration may name files that are made when they are needed; one
+			// that has gone while the agent runs is more likely a mistake.
+			say := r.log.Info
+			if r.watch != nil {
+				say = r.log.Warn
+			}
+			say(fmt.Sprintf("There is no rules file or folder %s (rules_files in %s): it counts as empty", p, configName(r.cfg.MainFile)))
+			continue
 		}
+		there = append(there, p)
 	}
 	if len(there) == 0 {
 		return nil, messagef("You must specify at least one rules file/directory via -r or a rules_file entry in %s.", configName(r.cfg.MainFile))

@@ -55,13 +55,8 @@ func (r *run) summary(stats *scap.Stats) string {
 		}
 	}
 	b.WriteString("Triggered rules by rule name:\n")
-	for rule, n := range w.matcher.Matches {
-		if n > 0 {
-			fmt.Fprintf(&b, "   %s: %d\n", rule.Name, n)
-		}
-	}
-	for _, old := range w.retired {
-		fmt.Fprintf(&b, "   %s: %d\n", old.name, old.matches)
+	for _, line := range w.triggered() {
+		fmt.Fprintf(&b, "   %s: %d\n", line.name, line.matches)
 	}
 	fmt.Fprintf(&b, "System call events:\n   looked at: %d\n", w.events)
 	if w.drv != nil {
@@ -74,6 +69,31 @@ func (r *run) summary(stats *scap.Stats) string {
 		}
 	}
 	return b.String()
+}
+
+// triggered returns the rules that matched, each once, also when reloads have
+// taken it away and brought it back.
+func (w *watcher) triggered() []retired {
+	var lines []retired
+	at := map[string]int{}
+	add := func(name string, n uint64) {
+		if n == 0 {
+			return
+		}
+		i, there := at[name]
+		if !there {
+			i, at[name] = len(lines), len(lines)
+			lines = append(lines, retired{name: name})
+		}
+		lines[i].matches += n
+	}
+	for rule, n := range w.matcher.Matches {
+		add(rule.Name, n)
+	}
+	for _, old := range w.retired {
+		add(old.name, old.matches)
+	}
+	return lines
 }
 
 // severities are the names of priorities in the report.

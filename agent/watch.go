@@ -70,7 +70,7 @@ type watcher struct {
 	counts      metrics.EventCounts
 	outputStats []output.OutputStats
 	stats       scap.Stats
-	retired     []retired // rules that a reload has taken away
+	retired     []retired // matches of rules that a reload has taken away, one entry a rule
 
 	timeouts, maxTimeouts uint64 // reads in a row without an event
 }

@@ -4,7 +4,9 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -89,5 +91,15 @@ func TestKeysWithoutEffectAreToldWhenTheyAskForSomething(t *testing.T) {
 configuration key "metrics.jemalloc_stats_enabled" (main.yaml:3:35) is not implemented: there is no jemalloc here`
 	if got := strings.Join(c.Warnings, "\n"); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestAPipeAsConfigurationIsAnError(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "main.yaml")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(Source{File: pipe}); err == nil || !strings.Contains(err.Error(), "nobody writes") {
+		t.Fatalf("%v, want an error that speaks of the pipe, at once", err)
 	}
 }

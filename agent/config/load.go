@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"syscall"
 
 	"github.com/tiercel/tiercel/agent/textfile"
 )
@@ -40,7 +41,7 @@ var ErrNoFile = errors.New("no configuration file")
 // Find returns the configuration file that s means, "" for the built-in one.
 func (s *Source) Find() (string, error) {
 	if s.File != "" {
-		f, err := os.Open(s.File)
+		f, err := os.OpenFile(s.File, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe is not waited for
 		if err != nil {
 			return "", &missingFile{s.File}
 		}

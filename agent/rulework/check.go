@@ -186,7 +186,7 @@ func (r *CheckReport) write(w io.Writer) {
 		}
 		fmt.Fprintf(w, " [%s]\n", f.Code)
 	}
-	fmt.Fprintf(w, "%d files, %d rules (%d enabled): %s, %s, %s\n", len(r.Files), r.Rules, r.Enabled,
+	fmt.Fprintf(w, "%s, %s (%d enabled): %s, %s, %s\n", count(len(r.Files), "file"), count(r.Rules, "rule"), r.Enabled,
 		count(r.Errors, "error"), count(r.Warnings, "warning"), count(r.Notes, "note"))
 }
 

@@ -104,7 +104,7 @@ func TestCheckTellsOfUnusedThingsOnlyAtTheEnd(t *testing.T) {
 	if status, err := Check(Env{Stdout: &out}, &cmdline.Work{Files: []string{"rules.d"}, Strict: true}); status != StatusOK || err != nil {
 		t.Errorf("%d %v %s", status, err, out.String())
 	}
-	if want := "2 files, 1 rules (1 enabled): 0 errors, 0 warnings, 0 notes\n"; out.String() != want {
+	if want := "2 files, 1 rule (1 enabled): 0 errors, 0 warnings, 0 notes\n"; out.String() != want {
 		t.Errorf("%s", out.String())
 	}
 }
