@@ -183,6 +183,11 @@ func (r *run) validate() (bool, error) {
 	for _, h := range report.Hints() {
 		r.notice(h)
 	}
+	if set != nil {
+		for _, line := range set.DeadFields() {
+			r.notice(line)
+		}
+	}
 	describe := set != nil && (r.opts.Describe || r.opts.DescribeRule != "")
 	if r.cfg.JSONOutput {
 		return true, r.validateJSON(set, report, describe)

@@ -38,6 +38,9 @@ func (r *run) loadRules() (bool, error) {
 	r.set = set
 	r.rulesReady = time.Now()
 	r.logEnabled()
+	if dead := set.DeadFields(); len(dead) > 0 {
+		r.log.Warn(strings.Join(dead, "\n"))
+	}
 	if r.opts.Describe || r.opts.DescribeRule != "" {
 		return true, r.describe(set)
 	}

@@ -67,6 +67,9 @@ func TestCheckFinds(t *testing.T) {
 			"r.yaml:1:3: warning: rule 'a': can never fire: fd.name never has a value for the events of the rule (execve) [CHECK_NEVER_TRUE]"}, StatusOK},
 		"outputs without a value": {rule("a", "evt.type = execve and proc.name = x", "o %fd.name %evt.arg.newpath %proc.name"), []string{
 			"r.yaml:1:3: note: rule 'a': the output's fd.name, evt.arg.newpath never have a value for the events of the rule (execve) [CHECK_NO_VALUE]"}, StatusOK},
+		"deprecated fields that have no value any more": {rule("a", "evt.type = open and k8s.deployment.label[app] = x", "o") + rule("b", "evt.type = open and not k8s.svc.name = x", "o %container.healthcheck"), []string{
+			"r.yaml:1:3: warning: rule 'a': can never fire: k8s.deployment.label[app] never has a value for the events of the rule (open) [CHECK_NEVER_TRUE]",
+			"r.yaml:6:3: note: rule 'b': the output's container.healthcheck never has a value for the events of the rule (open) [CHECK_NO_VALUE]"}, StatusOK},
 		"deprecated fields": {rule("a", "evt.type = open and evt.dir = <", "o"), []string{
 			"r.yaml:3:14: warning: rule 'a': calls are reported when they return; 'evt.dir = >' asks for their beginning too, which costs time; 'evt.dir = <' is of use only beside such rules [LOAD_DEPRECATED_ITEM]"}, StatusOK},
 		"repeated keys": {rule("a", "evt.type = open", "o") + "  priority: ERROR\n", []string{

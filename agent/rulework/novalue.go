@@ -8,6 +8,7 @@ import (
 
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp/evtset"
+	"github.com/tiercel/tiercel/sinsp/fields"
 	"github.com/tiercel/tiercel/sinsp/filter"
 )
 
@@ -20,9 +21,13 @@ var ofDescriptor = []string{
 }
 
 // neverHas reports whether a field, as outputs write it, has no value for any
-// of the events: it belongs to a descriptor and none has one, or to a
-// parameter and none has it. What is not known may have one.
+// of the events: it is of former times, or it belongs to a descriptor and none
+// has one, or to a parameter and none has it. What is not known may have one.
 func neverHas(types evtset.Types, name string) bool {
+	bare, _, _ := strings.Cut(name, "[")
+	if f := fields.Default().Lookup(bare); f != nil && f.Dead {
+		return true
+	}
 	if slices.Contains(ofDescriptor, name) {
 		return !some(types, hasDescriptor)
 	}

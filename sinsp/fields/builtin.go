@@ -34,6 +34,12 @@ func field(name string, t scap.ParamType, f scap.ParamFormat, ex extractor, doc 
 	return &Field{Name: name, Type: t, Format: f, Extract: ex, Doc: doc}
 }
 
+// dead makes a field of former times that has no value any more.
+func (f *Field) dead() *Field {
+	f.Extract, f.Doc, f.Deprecated, f.Dead = noValue, "Never has a value.", true, true
+	return f
+}
+
 // text, boolean and the rest make the usual kinds of fields.
 func text(name string, ex extractor, doc string) *Field {
 	return field(name, scap.PTCharbuf, scap.PFNA, ex, doc)

@@ -45,9 +45,9 @@ func containerFields() []*Field {
 		of("container.image.repository", func(c *container.Info) string { return c.ImageRepo }, "Image without tag and digest."),
 		of("container.image.tag", func(c *container.Info) string { return c.ImageTag }, "Tag of the image."),
 		of("container.image.digest", func(c *container.Info) string { return c.ImageDigest }, "Digest of the image in its registry."),
-		text("container.healthcheck", nil, "Never has a value.").deprecated(),
-		text("container.liveness_probe", nil, "Never has a value.").deprecated(),
-		text("container.readiness_probe", nil, "Never has a value.").deprecated(),
+		text("container.healthcheck", nil, "").dead(),
+		text("container.liveness_probe", nil, "").dead(),
+		text("container.readiness_probe", nil, "").dead(),
 		abstime("container.start_ts", containerStart, "Start of the container's first process, in nanoseconds since the epoch."),
 		reltime("container.duration", containerDuration, "Nanoseconds from the start of the container to the event."),
 		of("container.ip", func(c *container.Info) string { return c.IP }, "Address of the container: IPv4, or IPv6 when it has no other."),
@@ -76,7 +76,7 @@ func mountFields() []*Field {
 }
 
 func healthClass() Class {
-	probe := func(name string) *Field { return boolean(name, nil, "Never has a value.").deprecated() }
+	probe := func(name string) *Field { return boolean(name, nil, "").dead() }
 	return Class{
 		Name:      "proc",
 		ShortDesc: "health checks of containers",
@@ -108,7 +108,7 @@ func k8sClass() Class {
 	}
 	// Objects that a runtime knows nothing of.
 	for _, kind := range []string{"rc", "svc", "ns", "rs", "deployment"} {
-		gone := func(what string) *Field { return text("k8s."+kind+"."+what, nil, "Never has a value.").deprecated() }
+		gone := func(what string) *Field { return text("k8s."+kind+"."+what, nil, "").dead() }
 		if kind != "ns" {
 			fs = append(fs, gone("name"))
 		}

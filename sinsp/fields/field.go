@@ -50,6 +50,7 @@ type Field struct {
 	OutputOnly  bool // not in conditions
 	Hidden      bool
 	Deprecated  bool
+	Dead        bool // deprecated, and no event gives it a value any more
 	NoTransform bool // transformers are refused
 	NoRHS       bool // not allowed in val()
 	Own         bool // of this agent: other tools of the language lack it
