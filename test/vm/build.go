@@ -64,7 +64,8 @@ func prepare(cache string, k kernel, drivers []string) (*guestKernel, error) {
 		return nil, fmt.Errorf("kernel %s: the packages of %s hold no vmlinuz", k.name, g.release)
 	}
 	all := slices.Contains(drivers, parity)
-	withModule, withProbe := all || slices.Contains(drivers, "kmod"), all || slices.Contains(drivers, "bpf")
+	withModule := all || slices.Contains(drivers, "kmod") || slices.Contains(drivers, locked)
+	withProbe := all || slices.Contains(drivers, "bpf")
 	if !withModule && !withProbe {
 		return g, nil
 	}

@@ -21,13 +21,18 @@ import (
 )
 
 // drivers that there are; in a cell of parity all of them run at once and are
-// compared.
-var drivers = []string{"modern_bpf", "kmod", "bpf", parity}
+// compared, and one that is locked boots with lockdown.
+var drivers = []string{"modern_bpf", "kmod", "bpf", parity, locked}
 
-const parity = "parity"
+const (
+	parity = "parity"
+	locked = "locked"
+)
 
 // has reports whether a cell of a kind has the driver.
-func has(kind, driver string) bool { return kind == driver || kind == parity }
+func has(kind, driver string) bool {
+	return kind == driver || kind == parity || kind == locked && driver == "kmod"
+}
 
 // tests are the packages whose live tests run in every cell, by their binary's
 // name; those of the module's own interface only with kmod.
@@ -39,8 +44,11 @@ var tests = []struct{ name, pkg, driver string }{
 
 // runsIn reports whether a test runs in the cells of a kind.
 func runsIn(kind, test, driver string) bool {
-	if kind == parity {
+	switch kind {
+	case parity:
 		return test == "fillers"
+	case locked:
+		return false
 	}
 	return driver == "" || driver == kind
 }
@@ -180,12 +188,21 @@ func (c *cell) run() {
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "pc", "-cpu", "max", "-smp", "2", "-m", "1024",
 		"-nodefaults", "-display", "none", "-no-reboot", "-serial", "file:"+console,
 		"-kernel", c.kernel.vmlinuz, "-initrd", filepath.Join(c.dir, "initramfs"),
-		"-append", "console=ttyS0 panic=-1 quiet rdinit=/init TIERCEL_CELL="+c.driver)
+		"-append", c.bootOptions())
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		c.err = fmt.Errorf("qemu: %w %s", err, out)
 	}
 	c.read(console)
+}
+
+// bootOptions is the kernel's command line.
+func (c *cell) bootOptions() string {
+	line := "console=ttyS0 panic=-1 quiet rdinit=/init TIERCEL_CELL=" + c.driver
+	if c.driver == locked {
+		line += " lockdown=integrity"
+	}
+	return line
 }
 
 // root makes the machine's root.
@@ -197,7 +214,7 @@ func (c *cell) root() error {
 		}
 	}
 	if has(c.driver, "kmod") {
-		files["tiercel.ko"] = c.kernel.module
+		files["lib/modules/"+c.kernel.release+"/extra/tiercel.ko"] = c.kernel.module
 	}
 	if has(c.driver, "bpf") {
 		place, err := bpf.BuiltPath(c.kernel.release)

@@ -20,8 +20,6 @@ import (
 	"github.com/tiercel/tiercel/kmod"
 )
 
-const module = "/tiercel.ko"
-
 func main() {
 	if filepath.Base(os.Args[0]) == "cat" { // what the agent is to notice
 		_, _ = os.ReadFile("/etc/shadow")
@@ -50,8 +48,20 @@ func main() {
 		os.Setenv("TIERCEL_DRIVER", cell)
 	}
 	if withModule {
-		os.Setenv("TIERCEL_MODULE", module)
-		outcome("module loads", kmod.Load(module))
+		path, err := kmod.Find("", release())
+		os.Setenv("TIERCEL_MODULE", path)
+		switch {
+		case err != nil:
+			outcome("module loads", err)
+		case cell == "kmod":
+			outcome("commands", moduleCommands())
+		default:
+			outcome("module loads", kmod.Load(path))
+		}
+	}
+	if cell == "locked" {
+		outcome("lockdown", locked())
+		os.Setenv("TIERCEL_DRIVER", "modern_bpf")
 	}
 	tests, _ := filepath.Glob("/tests/*.test")
 	for _, t := range tests {
@@ -59,6 +69,9 @@ func main() {
 	}
 	if cell != "parity" {
 		outcome("agent", agent())
+	}
+	if kind := os.Getenv("TIERCEL_DRIVER"); kind == cell {
+		outcome("two agents", twoAgents(kind))
 	}
 	if withModule {
 		outcome("module unloads", kmod.Unload())
