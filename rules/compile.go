@@ -306,13 +306,17 @@ func (c *compiler) deprecatedOutput(d *ruleDef, format string) {
 	}
 }
 
-// fieldHint returns what was probably meant by an unknown field.
+// fieldHint returns what was probably meant by an unknown field or argument.
 func fieldHint(cat fields.Catalog, err error) string {
 	var unknown *fields.UnknownFieldError
 	if s, ok := cat.(interface{ Suggest(string) string }); ok && errors.As(err, &unknown) {
 		if name := s.Suggest(unknown.Name); name != "" {
 			return didYouMean(name)
 		}
+	}
+	var arg *fields.ArgumentError
+	if errors.As(err, &arg) && arg.Meant != "" {
+		return didYouMean(arg.Meant)
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ package fields
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tiercel/tiercel/scap"
@@ -35,6 +36,24 @@ func paramTable(name string) (table []int8, found bool) {
 	return table, found
 }
 
+// unknownParam says that no event has the parameter, and which one is called
+// almost so.
+func unknownParam(ref *Ref) error {
+	e := &ArgumentError{Field: ref.Field, Text: ref.Text, Msg: "unknown event argument " + ref.Arg.Text}
+	best, bestDist := "", max(1, (len(ref.Arg.Text)+1)/3)
+	for i := range scap.Events {
+		for _, p := range scap.Events[i].Params {
+			if d := distance(ref.Arg.Text, p.Name, bestDist); d < bestDist || (d == bestDist && best == "") {
+				best, bestDist = p.Name, d
+			}
+		}
+	}
+	if best != "" {
+		e.Meant = ref.Field.Name + strings.Replace(ref.Text[len(ref.Field.Name):], ref.Arg.Text, best, 1)
+	}
+	return e
+}
+
 func resolveArg(ref *Ref) error {
 	if ref.Arg.IsNum {
 		if ref.Arg.Num < 0 || ref.Arg.Num >= scap.MaxParams {
@@ -44,7 +63,7 @@ func resolveArg(ref *Ref) error {
 	}
 	table, found := paramTable(ref.Arg.Text)
 	if !found {
-		return &ArgumentError{Field: ref.Field, Text: ref.Text, Msg: "unknown event argument " + ref.Arg.Text}
+		return unknownParam(ref)
 	}
 	ref.Arg.params = table
 	return nil
@@ -56,7 +75,7 @@ func resolveArg(ref *Ref) error {
 func resolveRawArg(ref *Ref) error {
 	table, found := paramTable(ref.Arg.Text)
 	if !found {
-		return &ArgumentError{Field: ref.Field, Text: ref.Text, Msg: "unknown event argument " + ref.Arg.Text}
+		return unknownParam(ref)
 	}
 	ref.Arg.params = table
 	for i, n := range table {

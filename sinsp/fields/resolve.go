@@ -24,6 +24,7 @@ type ArgumentError struct {
 	Field *Field
 	Text  string // the field as written
 	Msg   string
+	Meant string // the field as it was probably meant, "" when nothing comes to mind
 }
 
 func (e *ArgumentError) Error() string { return e.Msg }

@@ -117,6 +117,22 @@ func TestSuggest(t *testing.T) {
 	}
 }
 
+func TestMisspeltParametersSuggestOthers(t *testing.T) {
+	for name, want := range map[string]string{
+		"evt.arg.falgs":     "evt.arg.flags",
+		"evt.rawarg.flaggs": "evt.rawarg.flags",
+		"evt.arg.oldpth":    "evt.arg.oldpath",
+		"evt.arg.e":         "",
+		"evt.arg.frobnize":  "",
+	} {
+		_, err := fields.Resolve(fields.Default(), name, "", false)
+		var arg *fields.ArgumentError
+		if !errors.As(err, &arg) || arg.Meant != want {
+			t.Errorf("%s: %v, meant %+v; want %q", name, err, arg, want)
+		}
+	}
+}
+
 func TestStaticConstants(t *testing.T) {
 	cat := fields.Default().WithStatic(map[string]string{"site": "lab"})
 	ref, err := fields.Resolve(cat, "static.site", "", false)

@@ -233,7 +233,7 @@ func unknownField(cat fields.Catalog, text string, err error) *Error {
 	e := &Error{Msg: refusal, Err: err}
 	switch cause := err.(type) {
 	case *fields.ArgumentError:
-		e.Field = cause.Text
+		e.Field, e.Hint = cause.Text, cause.Meant
 	case *fields.UnknownFieldError:
 		e.Field = cause.Name
 		if e.Field == "" {

@@ -51,5 +51,9 @@ func fieldError(cat fields.Catalog, n filter.Node, err error) error {
 			e.Hint = fmt.Sprintf("did you mean %s?", name)
 		}
 	}
+	var arg *fields.ArgumentError
+	if errors.As(err, &arg) && arg.Meant != "" {
+		e.Hint = fmt.Sprintf("did you mean %s?", arg.Meant)
+	}
 	return e
 }
