@@ -9,6 +9,12 @@
 
 #include "select.h"
 
+/* The registers with the arguments; a driver for which each read is dear copies them at once. */
+#ifndef TCL_ARG_REGS
+#define TCL_ARG_REGS(regs)     (regs)
+#define TCL_ARG_REG(regs, reg) TCL_REG(regs, reg)
+#endif
+
 struct tcl_call {
 	u64 nr; /* in: as in the registers; out: native 64-bit number */
 	s64 ret;
@@ -119,13 +125,14 @@ TCL_INLINE bool tcl_resolve(struct tcl_call *call, struct task_struct *t, struct
 
 TCL_INLINE void tcl_load_args(struct tcl_ctx *c, struct tcl_call *call, struct pt_regs *regs)
 {
+	regs = TCL_ARG_REGS(regs);
 	if (!call->compat) {
-		c->args[0] = TCL_REG(regs, di);
-		c->args[1] = TCL_REG(regs, si);
-		c->args[2] = TCL_REG(regs, dx);
-		c->args[3] = TCL_REG(regs, r10);
-		c->args[4] = TCL_REG(regs, r8);
-		c->args[5] = TCL_REG(regs, r9);
+		c->args[0] = TCL_ARG_REG(regs, di);
+		c->args[1] = TCL_ARG_REG(regs, si);
+		c->args[2] = TCL_ARG_REG(regs, dx);
+		c->args[3] = TCL_ARG_REG(regs, r10);
+		c->args[4] = TCL_ARG_REG(regs, r8);
+		c->args[5] = TCL_ARG_REG(regs, r9);
 	} else if (call->unpacked) {
 		c->args[0] = call->args[0];
 		c->args[1] = call->args[1];
@@ -134,12 +141,12 @@ TCL_INLINE void tcl_load_args(struct tcl_ctx *c, struct tcl_call *call, struct p
 		c->args[4] = call->args[4];
 		c->args[5] = call->args[5];
 	} else {
-		c->args[0] = (u32)TCL_REG(regs, bx);
-		c->args[1] = (u32)TCL_REG(regs, cx);
-		c->args[2] = (u32)TCL_REG(regs, dx);
-		c->args[3] = (u32)TCL_REG(regs, si);
-		c->args[4] = (u32)TCL_REG(regs, di);
-		c->args[5] = (u32)TCL_REG(regs, bp);
+		c->args[0] = (u32)TCL_ARG_REG(regs, bx);
+		c->args[1] = (u32)TCL_ARG_REG(regs, cx);
+		c->args[2] = (u32)TCL_ARG_REG(regs, dx);
+		c->args[3] = (u32)TCL_ARG_REG(regs, si);
+		c->args[4] = (u32)TCL_ARG_REG(regs, di);
+		c->args[5] = (u32)TCL_ARG_REG(regs, bp);
 	}
 }
 
@@ -172,13 +179,14 @@ TCL_INLINE bool tcl_resolve(struct tcl_call *call, struct task_struct *t, struct
 
 TCL_INLINE void tcl_load_args(struct tcl_ctx *c, struct tcl_call *call, struct pt_regs *regs)
 {
+	regs = TCL_ARG_REGS(regs);
 	/* The result has overwritten the first register. */
-	c->args[0] = TCL_REG(regs, orig_x0);
-	c->args[1] = TCL_REG(regs, regs[1]);
-	c->args[2] = TCL_REG(regs, regs[2]);
-	c->args[3] = TCL_REG(regs, regs[3]);
-	c->args[4] = TCL_REG(regs, regs[4]);
-	c->args[5] = TCL_REG(regs, regs[5]);
+	c->args[0] = TCL_ARG_REG(regs, orig_x0);
+	c->args[1] = TCL_ARG_REG(regs, regs[1]);
+	c->args[2] = TCL_ARG_REG(regs, regs[2]);
+	c->args[3] = TCL_ARG_REG(regs, regs[3]);
+	c->args[4] = TCL_ARG_REG(regs, regs[4]);
+	c->args[5] = TCL_ARG_REG(regs, regs[5]);
 }
 
 #endif

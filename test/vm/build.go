@@ -63,7 +63,7 @@ func prepare(cache string, k kernel, drivers []string) (*guestKernel, error) {
 	if g.vmlinuz == "" {
 		return nil, fmt.Errorf("kernel %s: the packages of %s hold no vmlinuz", k.name, g.release)
 	}
-	all := slices.Contains(drivers, parity)
+	all := slices.Contains(drivers, parity) || slices.Contains(drivers, cost)
 	withModule := all || slices.Contains(drivers, "kmod") || slices.Contains(drivers, locked)
 	withProbe := all || slices.Contains(drivers, "bpf")
 	if !withModule && !withProbe {

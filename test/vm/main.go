@@ -21,17 +21,19 @@ import (
 )
 
 // drivers that there are; in a cell of parity all of them run at once and are
-// compared, and one that is locked boots with lockdown.
+// compared, one that is locked boots with lockdown, and one of cost counts
+// instructions: that is slow, and only done when it is asked for.
 var drivers = []string{"modern_bpf", "kmod", "bpf", parity, locked}
 
 const (
 	parity = "parity"
 	locked = "locked"
+	cost   = "cost"
 )
 
 // has reports whether a cell of a kind has the driver.
 func has(kind, driver string) bool {
-	return kind == driver || kind == parity || kind == locked && driver == "kmod"
+	return kind == driver || kind == parity || kind == cost || kind == locked && driver == "kmod"
 }
 
 // tests are the packages whose live tests run in every cell, by their binary's
@@ -47,6 +49,8 @@ func runsIn(kind, test, driver string) bool {
 	switch kind {
 	case parity:
 		return test == "fillers"
+	case cost:
+		return test == "drivers"
 	case locked:
 		return false
 	}
@@ -83,7 +87,7 @@ func run() error {
 		kinds = drivers
 	}
 	for _, d := range kinds {
-		if !slices.Contains(drivers, d) {
+		if d != cost && !slices.Contains(drivers, d) {
 			return fmt.Errorf("driver %q: there are %s", d, strings.Join(drivers, ", "))
 		}
 	}
@@ -167,6 +171,7 @@ type cell struct {
 	bin    string
 
 	took   time.Duration
+	costs  []string // what a cell of cost found
 	passed []string
 	failed []string
 	err    error
@@ -185,10 +190,14 @@ func (c *cell) run() {
 	_ = os.Remove(console)
 	ctx, cancel := context.WithTimeout(context.Background(), cellTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "pc", "-cpu", "max", "-smp", "2", "-m", "1024",
+	machine := []string{"-accel", "tcg,thread=multi", "-smp", "2"}
+	if c.driver == cost { // an instruction is a nanosecond
+		machine = []string{"-accel", "tcg", "-icount", "shift=0,sleep=off", "-smp", "1"}
+	}
+	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", append(machine, "-M", "pc", "-cpu", "max", "-m", "1024",
 		"-nodefaults", "-display", "none", "-no-reboot", "-serial", "file:"+console,
 		"-kernel", c.kernel.vmlinuz, "-initrd", filepath.Join(c.dir, "initramfs"),
-		"-append", c.bootOptions())
+		"-append", c.bootOptions())...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		c.err = fmt.Errorf("qemu: %w %s", err, out)
@@ -261,6 +270,8 @@ func (c *cell) read(console string) {
 			c.passed = append(c.passed, name)
 		} else if name, ok := strings.CutPrefix(line, "@@FAIL "); ok {
 			c.failed = append(c.failed, name)
+		} else if what, ok := strings.CutPrefix(line, "@@COST "); ok {
+			c.costs = append(c.costs, what)
 		} else if line == "@@DONE" {
 			done = true
 		}
@@ -300,6 +311,11 @@ func report(cells []*cell) error {
 			outcome = "failed: " + strings.Join(c.failed, "; ")
 		}
 		fmt.Printf("| %s | %s | %s |\n", c.kernel.release, c.driver, outcome)
+	}
+	for _, c := range cells {
+		for _, what := range c.costs {
+			fmt.Printf("%s %s\n", c.kernel.release, what)
+		}
 	}
 	if len(bad) > 0 {
 		return fmt.Errorf("%d of %d cells failed: %s", len(bad), len(cells), strings.Join(bad, ", "))

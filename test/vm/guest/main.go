@@ -40,11 +40,15 @@ func main() {
 	}
 	fmt.Printf("@@KERNEL %s\n", release())
 	cell := os.Getenv("TIERCEL_CELL")
-	pattern, withModule := "Live", cell == "kmod" || cell == "parity"
-	if cell == "parity" {
+	pattern, withModule := "Live", cell == "kmod" || cell == "parity" || cell == "cost"
+	switch cell {
+	case "parity":
 		os.Setenv("TIERCEL_PARITY", "1")
 		pattern = "LiveParity"
-	} else {
+	case "cost":
+		os.Setenv("TIERCEL_COST", "1")
+		pattern = "LiveCost"
+	default:
 		os.Setenv("TIERCEL_DRIVER", cell)
 	}
 	if withModule {
@@ -67,7 +71,7 @@ func main() {
 	for _, t := range tests {
 		outcome(strings.TrimSuffix(filepath.Base(t), ".test"), run(t, pattern))
 	}
-	if cell != "parity" {
+	if cell != "parity" && cell != "cost" {
 		outcome("agent", agent())
 	}
 	if kind := os.Getenv("TIERCEL_DRIVER"); kind == cell {
