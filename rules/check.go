@@ -90,7 +90,7 @@ func (c *compiler) badCondition(d *ruleDef, text string, own filter.Node, err er
 		f.msg, f.at = ee.Msg, d.condAt.inText(inCondition, text, ee.Pos)
 		name, ok := strings.CutPrefix(ee.Msg, "unknown event type ")
 		unknown = ok
-		if meant := nearest(name, eventNames()); ok && meant != "" {
+		if meant := NearestEvent(name); ok && meant != "" {
 			f.hint = didYouMean(meant)
 		}
 	}
@@ -146,6 +146,10 @@ func namesField(tree filter.Node, field string) (yes bool) {
 	})
 	return yes
 }
+
+// NearestEvent returns the name of the event or system call that was probably
+// meant by a misspelt one, or "" when none is close.
+func NearestEvent(name string) string { return nearest(name, eventNames()) }
 
 func eventNames() []string {
 	var list []string

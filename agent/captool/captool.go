@@ -6,7 +6,6 @@ package captool
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"syscall"
@@ -14,10 +13,6 @@ import (
 	"github.com/tiercel/tiercel/drivers"
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp/container"
-	"github.com/tiercel/tiercel/sinsp/evtset"
-	"github.com/tiercel/tiercel/sinsp/fields"
-	"github.com/tiercel/tiercel/sinsp/filter"
-	"github.com/tiercel/tiercel/sinsp/program"
 	"github.com/tiercel/tiercel/sinsp/state"
 )
 
@@ -50,37 +45,3 @@ func (s *System) ended() bool {
 // gone reports whether a write failed because nobody reads any more, as in
 // `| head`: that is how much was wanted.
 func gone(err error) bool { return errors.Is(err, syscall.EPIPE) }
-
-// condition is a filter of events; nil passes all.
-type condition struct {
-	*program.Condition
-	evtset.Result
-}
-
-// compile compiles a filter. It is not an error that a filter has no text.
-func (s *System) compile(text string) (*condition, error) {
-	if text == "" {
-		return nil, nil
-	}
-	tree, err := filter.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("filter: %w", err)
-	}
-	c := &condition{}
-	if c.Result, err = evtset.Analyze(tree); err == nil {
-		err = c.UnknownName()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("filter: %w", err)
-	}
-	var warnings []program.Warning
-	if c.Condition, warnings, err = program.Compile(fields.Default(), tree); err != nil {
-		return nil, fmt.Errorf("filter: %w", err)
-	}
-	for _, w := range warnings {
-		fmt.Fprintf(s.Stderr, "filter: %d:%d: %s\n", w.Pos.Line, w.Pos.Col, w.Msg)
-	}
-	return c, nil
-}
-
-func (c *condition) passes(ev *state.Event) bool { return c == nil || c.Eval(ev) }

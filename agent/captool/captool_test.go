@@ -395,7 +395,11 @@ func TestMistakesAreNamed(t *testing.T) {
 	}{
 		{"a filter that is none", func() error { return Print(w.sys, &cmdline.Capture{File: file, Filter: "evt.type ="}) }, "filter: 1:"},
 		{"a field that is none", func() error { return Print(w.sys, &cmdline.Capture{File: file, Filter: "proc.nmae = x"}) }, "nonexistent field proc.nmae (did you mean proc.name?)"},
-		{"an event that is none", func() error { return Print(w.sys, &cmdline.Capture{File: file, Filter: "evt.type = opne"}) }, "filter: 1:12: unknown event type opne"},
+		{"an event that is none", func() error { return Print(w.sys, &cmdline.Capture{File: file, Filter: "evt.type = opne"}) }, "filter: 1:12: unknown event type opne (did you mean open?)\n  evt.type = opne\n             ^"},
+		{"a mistake in a later line", func() error {
+			return Print(w.sys, &cmdline.Capture{File: file, Filter: "evt.type = open and\n\t(proc.name = \"ü\" or proc.nme = x)"})
+		}, "\n   (proc.name = \"ü\" or proc.nme = x)\n                       ^"},
+		{"an end that comes too early", func() error { return Print(w.sys, &cmdline.Capture{File: file, Filter: "evt.type ="}) }, "\n  evt.type =\n            ^"},
 		{"a format with such a field", func() error { return Print(w.sys, &cmdline.Capture{File: file, Format: "%proc.nmae"}) }, "format: "},
 		{"a file that is not there", func() error { return Info(w.sys, &cmdline.Capture{File: file + "x"}) }, "x.scapx for reading: No such file or directory"},
 		{"a file that is no capture", func() error { return Info(w.sys, &cmdline.Capture{File: "/proc/version"}) }, "not a capture"},
