@@ -180,6 +180,12 @@ func runFilterEval(raw json.RawMessage) error {
 		stage = "compile"
 		cond, warnings, err = program.Compile(cat, n)
 	}
+	if err == nil { // a name of an event that is none is refused when a filter is compiled
+		var r evtset.Result
+		if r, err = evtset.Analyze(n); err == nil {
+			err = r.UnknownName()
+		}
+	}
 	if !c.CompileOK {
 		if err == nil {
 			return errors.New("accepted, want an error")

@@ -13,6 +13,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp/fields"
@@ -30,7 +31,7 @@ import (
 func Mock(values map[string]any) (fields.Catalog, error) {
 	m := &mock{base: fields.Default(), fields: make(map[string]*mocked)}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		ref, n, err := fields.ResolvePrefix(m.base, key)
+		ref, n, err := resolve(m.base, key)
 		var bad *fields.ArgumentError
 		switch {
 		case errors.As(err, &bad):
@@ -55,6 +56,16 @@ func Mock(values map[string]any) (fields.Catalog, error) {
 		f.values[ref.Arg.Text] = v
 	}
 	return m, nil
+}
+
+// resolve takes an argument with blanks, too, which conditions write in quotes.
+func resolve(cat fields.Catalog, key string) (fields.Ref, int, error) {
+	name, arg, hasArg := splitKey(key)
+	if hasArg && strings.HasSuffix(arg, "]") && strings.ContainsAny(arg, " \t") {
+		ref, err := fields.Resolve(cat, name, arg[1:len(arg)-1], true)
+		return ref, len(key), err
+	}
+	return fields.ResolvePrefix(cat, key)
 }
 
 func splitKey(key string) (name, arg string, hasArg bool) {

@@ -12,7 +12,7 @@ import (
 
 func TestMock(t *testing.T) {
 	cat, err := Mock(map[string]any{
-		"proc.name": "cat", "proc.aname[2]": "sshd", "proc.env[HOME]": "/root", "evt.arg.flags": "O_RDWR",
+		"proc.name": "cat", "proc.aname[2]": "sshd", "proc.env[HOME]": "/root", "proc.env[A B]": "1", "evt.arg.flags": "O_RDWR",
 		"evt.rawres": -2.0, "proc.is_exe_writable": true, "thread.cpu": 3.25, "fd.sip": "10.0.0.1",
 		"fd.types": []any{"file", "pipe"}, "fd.types[type]": []any{"x"}, "evt.buffer": map[string]any{"hex": "00ff"},
 		"fd.ip": []any{"10.0.0.1", "::1"},
@@ -21,7 +21,7 @@ func TestMock(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"proc.name": "cat", "proc.aname[2]": "sshd", "proc.aname[3]": "", "proc.env['HOME']": "/root",
+		"proc.name": "cat", "proc.aname[2]": "sshd", "proc.aname[3]": "", "proc.env['HOME']": "/root", `proc.env["A B"]`: "1",
 		"evt.arg.flags": "O_RDWR", "evt.arg[flags]": "O_RDWR", "evt.rawres": "-2", "proc.is_exe_writable": "true",
 		"thread.cpu": "3.2", "fd.sip": "10.0.0.1", "fd.types": "(file,pipe)", "evt.buffer": "..", "proc.pname": "",
 	} {
