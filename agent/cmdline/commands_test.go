@@ -25,7 +25,6 @@ func TestCommandsAreTheFirstWord(t *testing.T) {
 		{"that unloads", []string{"driver", "unload", "kmod"}, DriverUnload},
 		{"that tells of drivers", []string{"driver", "status", "-j"}, DriverStatus},
 		{"another word is ignored", []string{"watch", "-A"}, RunAgent},
-		{"a command behind an option is such a word", []string{"-A", "capture", "info", "f"}, RunAgent},
 		{"the value of an option", []string{"-r", "capture"}, RunAgent},
 		{"nothing", nil, RunAgent},
 	} {
@@ -193,5 +192,15 @@ func TestEveryCommandDocumentsItsExitStatus(t *testing.T) {
 				t.Errorf("%s: line of %d columns", words, len(line))
 			}
 		}
+	}
+}
+
+func TestACommandBehindOptionsDoesNotStartTheAgent(t *testing.T) {
+	_, err := Parse([]string{"-o", "json_output=true", "syscalls", "explain"})
+	if err == nil || !strings.Contains(err.Error(), "tiercel syscalls explain") {
+		t.Fatalf("%v, want an error that shows the right order", err)
+	}
+	if _, err := Parse([]string{"-o", "json_output=true", "nonsense"}); err != nil {
+		t.Fatalf("other words are ignored, as in the reference: %v", err)
 	}
 }

@@ -78,8 +78,8 @@ type options struct {
 }
 
 // Parse reads the arguments (without the program's name). The error's text is
-// what users of the reference know. A command has to be the first word; other
-// positional arguments are ignored.
+// what users of the reference know. A command has to be the first word; behind an
+// option it is an error. Other positional arguments are ignored.
 func Parse(args []string) (*Options, error) {
 	o := &Options{}
 	cmd := command(o)
@@ -92,6 +92,10 @@ func Parse(args []string) (*Options, error) {
 	}
 	switch {
 	case o.Command == RunAgent:
+		// Whoever asks a question in the wrong order must not start an agent.
+		if words := cmd.Flags().Args(); len(words) > 0 && commands[words[0]] != nil {
+			return nil, messagef("A command is the first word, options come behind it: tiercel %s ...", strings.Join(words, " "))
+		}
 		return o, o.finish(cmd.Flags())
 	case o.Help:
 		return o, nil

@@ -240,7 +240,7 @@ var Keys = []Key{
 		dst: func(c *Config) any { return &c.Drops.Simulate }},
 
 	{Path: "metrics.enabled", Default: "false", Doc: "metrics snapshots", dst: func(c *Config) any { return &c.Metrics.Enabled }},
-	{Path: "metrics.interval", Default: "5000", Doc: "time between snapshots, for example 15m",
+	{Path: "metrics.interval", Default: "5000", Doc: "time between snapshots, for example 15m; with metrics.enabled it has to be set, as its default is no valid time",
 		dst: func(c *Config) any { return &c.Metrics.Interval }},
 	{Path: "metrics.namespace", Default: "tiercel", Ours: true, Doc: "first word of the names of metrics; falcosecurity gives those of Falco unchanged",
 		dst: func(c *Config) any { return &c.Metrics.Namespace }},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"syscall"
 	"time"
@@ -48,6 +49,11 @@ func (s *File) Name() string { return "file" }
 
 // MayGather implements output.Buffers.
 func (s *File) MayGather() bool { return true }
+
+// Retries implements output.Retrier: no alert is given up. What stops a file, a
+// full disk for example, stops every alert alike, so it is the queue that decides
+// what is lost.
+func (s *File) Retries() int { return math.MaxInt }
 
 // Deliver implements output.Sink.
 func (s *File) Deliver(ctx context.Context, entries []*output.Entry) (int, error) {

@@ -3,10 +3,12 @@
 package sink
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,5 +97,43 @@ func TestAllTroubleAtOnce(t *testing.T) {
 		if b, err := os.ReadFile(path); err == nil && len(strings.TrimSpace(string(b))) > 0 {
 			t.Errorf("children are left: %s", b)
 		}
+	}
+}
+
+// tried counts the deliveries of a file.
+type tried struct {
+	*File
+	times atomic.Int64
+}
+
+func (s *tried) Deliver(ctx context.Context, entries []*output.Entry) (int, error) {
+	s.times.Add(1)
+	return s.File.Deliver(ctx, entries)
+}
+
+func TestAFullDiskThatGetsRoomLosesNothingThatTheQueueHolds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "alerts")
+	if err := os.Symlink("/dev/full", path); err != nil {
+		t.Fatal(err)
+	}
+	s := &tried{File: NewFile(path, false, 0, time.Second)}
+	h := output.NewHub(output.HubOptions{Capacity: 100, Log: zap.NewNop(), Timeout: time.Second}, s)
+	for range 10 {
+		h.Offer(&output.Alert{TimeNS: 1e18, Priority: "Error", Rule: "r", Message: []byte("x")})
+	}
+	until(t, "more tries than other outputs make", func() bool {
+		h.Reopen() // tries at once
+		return s.times.Load() > 20
+	})
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the alerts", func() bool {
+		h.Reopen()
+		return h.Stats(nil)[0].Delivered == 10
+	})
+	h.Close(nil, time.Second)
+	if got := strings.Count(read(t, path), "\n"); got != 10 {
+		t.Errorf("%d alerts in the file, want 10", got)
 	}
 }
