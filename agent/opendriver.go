@@ -17,6 +17,7 @@ import (
 
 	"github.com/tiercel/tiercel/drivers"
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/hold"
 	"github.com/tiercel/tiercel/scap/procfs"
 	"github.com/tiercel/tiercel/sinsp"
 	"github.com/tiercel/tiercel/sinsp/container/runtimes"
@@ -158,6 +159,11 @@ func (o *opening) start() error {
 	return o.startErr
 }
 
+// maxHeld bounds what is kept of the events that come while /proc is scanned,
+// which takes seconds on a host with very many processes. Beyond it they wait
+// in the rings, and are lost, and counted, when those are full.
+const maxHeld = 64 << 20
+
 // prime fills the model from /proc. It waits for the driver: what starts after
 // the scan is told by events, so events have to be kept first.
 func (o *opening) prime(opts state.Options) {
@@ -165,7 +171,9 @@ func (o *opening) prime(opts state.Options) {
 	o.engine = state.New(opts)
 	<-o.opened
 	if o.err == nil {
-		o.primeErr = o.engine.Prime()
+		src := hold.New(o.src, maxHeld)
+		o.primeErr = src.While(o.engine.Prime)
+		o.src = src
 	}
 	o.primedAfter = time.Since(o.began)
 }

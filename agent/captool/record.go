@@ -13,6 +13,7 @@ import (
 	"github.com/tiercel/tiercel/drivers"
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/scap/capture"
+	"github.com/tiercel/tiercel/scap/hold"
 	"github.com/tiercel/tiercel/sinsp"
 	"github.com/tiercel/tiercel/sinsp/state"
 )
@@ -39,9 +40,9 @@ type recording struct {
 
 	start    time.Time
 	batch    scap.Batch
-	held     held   // came while /proc was scanned
-	matched  uint64 // events written because they were wanted
-	full     bool   // the number of events that was asked for is there
+	src      *hold.Source // the driver, behind what came while /proc was scanned
+	matched  uint64       // events written because they were wanted
+	full     bool         // the number of events that was asked for is there
 	stats    scap.Stats
 	lost     uint64 // that the model knows of
 	progress progress
@@ -63,9 +64,7 @@ func Record(sys *System, o *cmdline.Capture) error {
 		fmt.Fprintf(sys.Stderr, "Recording to %s, Ctrl-C ends it\n", r.out.Path())
 	}
 	r.progress.init(sys.Stderr, o.Quiet)
-	if err = r.writeHeld(); err == nil {
-		err = r.loop()
-	}
+	err = r.loop()
 	if r.drv.Stop() == nil && err == nil && !r.full {
 		err = r.drain()
 	}
@@ -108,9 +107,7 @@ func (r *recording) begin() error {
 		return fmt.Errorf("start %s: %w", r.drv.Name(), err)
 	}
 	r.engine = state.New(r.sys.State)
-	if err := r.prime(); err != nil {
-		return err
-	}
+	r.prime()
 	c := r.opts
 	r.out, err = capture.Record(c.File, capture.RecordOptions{
 		WriterOptions: capture.WriterOptions{Compress: c.Compress, EnterEvents: !sel.Enter.IsEmpty(), Compatible: !c.Newest},
@@ -125,6 +122,18 @@ func (r *recording) begin() error {
 	}
 	r.start = time.Now()
 	return nil
+}
+
+// maxHeld bounds what is kept of the events that come while /proc is scanned.
+// Beyond it they wait in the rings, and are lost when those are full.
+const maxHeld = 256 << 20
+
+// prime fills the model, and takes events out of the rings meanwhile.
+func (r *recording) prime() {
+	r.src = hold.New(r.drv, maxHeld)
+	if err := r.src.While(r.engine.Prime); err != nil {
+		fmt.Fprintf(r.sys.Stderr, "The scan of /proc is not complete: %v\n", err)
+	}
 }
 
 // follows reports whether the model has to be kept up to date.
@@ -173,9 +182,9 @@ func (r *recording) loop() error {
 
 // next records one batch.
 func (r *recording) next() error {
-	err := r.drv.Next(&r.batch, readWait)
+	err := r.src.Next(&r.batch, readWait)
 	werr := r.write()
-	r.drv.Release(&r.batch)
+	r.src.Release(&r.batch)
 	switch {
 	case werr != nil:
 		return werr
