@@ -140,3 +140,16 @@ func macroBomb() string {
 	}
 	return b.String() + ruleText("m59")
 }
+
+func TestWhatYAMLDoesNotAllowIsNamedWithItsPlace(t *testing.T) {
+	for text, want := range map[string]string{
+		"- list: a\n  items: [\x00]\n":     "line 2, column 11: control characters",
+		"- list: é\n  items: [é\x01]\n":    "line 2, column 12: control characters",
+		"- list: a\n  items: [\"\xff\"]\n": "line 2, column 12: invalid leading UTF-8",
+	} {
+		_, rep := Load([]File{{"f.yaml", []byte(text)}}, Options{})
+		if rep.OK() || !strings.Contains(rep.Files[0].Errors[0].Message, want) {
+			t.Errorf("%q: %v, want %s", text, rep.Err(), want)
+		}
+	}
+}

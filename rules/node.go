@@ -135,7 +135,30 @@ func (s *source) syntaxError(err error) error {
 	if le.ContextMsg != "" {
 		msg = le.ContextMsg + ": " + msg
 	}
+	if le.Mark.Line == 0 { // the parser's reader counts no lines
+		line, col := Unreadable([]byte(s.text))
+		return &syntaxError{s.position(line, col), msg}
+	}
 	return &syntaxError{s.position(max(1, le.Mark.Line), max(1, le.Mark.Column)), msg}
+}
+
+// Unreadable returns the place (from 1) of the first character of a text that
+// YAML does not allow: what is no UTF-8, and control characters. It is 1, 1 for
+// a text without any.
+func Unreadable(text []byte) (line, col int) {
+	line, col = 1, 1
+	for i := 0; i < len(text); {
+		c, n := utf8.DecodeRune(text[i:])
+		switch {
+		case c == '\n':
+			line, col = line+1, 0
+		case c == utf8.RuneError && n == 1, c < ' ' && c != '\t' && c != '\r', c == 0xfffe, c == 0xffff:
+			return line, col
+		}
+		i += n
+		col++
+	}
+	return 1, 1
 }
 
 // node is a YAML node of a file; the zero value stands for one that is not

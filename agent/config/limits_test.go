@@ -20,8 +20,8 @@ func TestFilesThatExhaustAreRefusedWithALine(t *testing.T) {
 		"a huge file":            {strings.Repeat("# comment\n", maxFileSize/10+1), "the file is larger than 8 MiB"},
 		"an alias of nothing":    {"a: *b\n", "yaml: line 1"},
 		"a tab for indentation":  {"a:\n\tb: 1\n", "yaml: line 2"},
-		"a control character":    {"a: \x01\n", "yaml"},
-		"text that is not UTF-8": {"a: \xff\xfe\xfd\n", "yaml"},
+		"a control character":    {"a: 1\nb: é\x01\n", "yaml: line 2, column 5"},
+		"text that is not UTF-8": {"a: 1\nb: \xff\xfe\xfd\n", "yaml: line 2, column 4"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, main(c.text))

@@ -11,6 +11,8 @@ import (
 
 	"go.yaml.in/yaml/v4"
 	"go.yaml.in/yaml/v4/plugin/loaderlimits"
+
+	"github.com/tiercel/tiercel/rules"
 )
 
 // Kind is the shape of a Node.
@@ -83,7 +85,7 @@ func parse(text []byte, file string, env func(string) (string, bool)) (n *Node, 
 	}
 	var doc yaml.Node
 	if err := loader.Load(&doc); err != nil && !errors.Is(err, io.EOF) {
-		return nil, nil, syntaxError(err)
+		return nil, nil, syntaxError(text, err)
 	}
 	b := builder{file: file, env: env}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 {
@@ -94,7 +96,7 @@ func parse(text []byte, file string, env func(string) (string, bool)) (n *Node, 
 }
 
 // syntaxError puts an error of the parser into one line with its place.
-func syntaxError(err error) error {
+func syntaxError(text []byte, err error) error {
 	var le *yaml.LoadError
 	if !errors.As(err, &le) {
 		return err
@@ -103,7 +105,11 @@ func syntaxError(err error) error {
 	if le.ContextMsg != "" {
 		msg += " (" + le.ContextMsg + ")"
 	}
-	return fmt.Errorf("yaml: line %d, column %d: %s", max(1, le.Mark.Line), max(1, le.Mark.Column), msg)
+	line, col := le.Mark.Line, le.Mark.Column
+	if line == 0 { // the parser's reader counts no lines
+		line, col = rules.Unreadable(text)
+	}
+	return fmt.Errorf("yaml: line %d, column %d: %s", max(1, line), max(1, col), msg)
 }
 
 // withoutVersion makes a comment of a %YAML directive at the beginning: the
