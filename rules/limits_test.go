@@ -141,10 +141,11 @@ func macroBomb() string {
 	return b.String() + ruleText("m59")
 }
 
+// Columns of rules count bytes.
 func TestWhatYAMLDoesNotAllowIsNamedWithItsPlace(t *testing.T) {
 	for text, want := range map[string]string{
 		"- list: a\n  items: [\x00]\n":     "line 2, column 11: control characters",
-		"- list: é\n  items: [é\x01]\n":    "line 2, column 12: control characters",
+		"- list: é\n  items: [é\x01]\n":    "line 2, column 13: control characters",
 		"- list: a\n  items: [\"\xff\"]\n": "line 2, column 12: invalid leading UTF-8",
 	} {
 		_, rep := Load([]File{{"f.yaml", []byte(text)}}, Options{})
