@@ -4,6 +4,7 @@ package ring
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -51,7 +52,11 @@ func MapPerf(fd, size int, cpu uint16) (*Ring, error) {
 	_, err = unix.MmapPtr(fd, 0, base, uintptr(page+size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_FIXED)
 	if err != nil {
 		_ = unix.MunmapPtr(base, total)
-		return nil, fmt.Errorf("map the perf buffer of CPU %d (%d bytes): %w", cpu, size, err)
+		hint := ""
+		if errors.Is(err, unix.EPERM) { // the memory is locked (perf_mmap in kernel/events/core.c)
+			hint = ": needs CAP_IPC_LOCK, or smaller rings"
+		}
+		return nil, fmt.Errorf("map the perf buffer of CPU %d (%d bytes): %w%s", cpu, size, err, hint)
 	}
 	r, err := FromPerfMemory(unsafe.Slice((*byte)(base), total), size, cpu)
 	if err != nil {

@@ -70,11 +70,12 @@ func TestLiveCost(t *testing.T) {
 			selected := costOf(m.call)
 			finish(t, d, func(*scap.Event) {})
 			t.Logf("@@COST %s %s: nothing attached %d, rejected +%d, selected +%d", kind, m.name, nothing, rejected-nothing, selected-nothing)
-			if rejected < nothing || selected < rejected {
+			// What a call itself costs varies by a few hundred instructions (slabs, name cache).
+			if rejected < nothing-nothing/10 || selected < rejected {
 				t.Errorf("%s: %s costs %d with nothing attached, %d rejected, %d selected", kind, m.name, nothing, rejected, selected)
 			}
 		}
-		if st := stats(t, d); st.Drops() > 0 {
+		if st := stats(t, d); st.Drops() != st.DropsRecursion {
 			t.Errorf("%s: %+v", kind, st.Counters)
 		}
 		_ = d.Close()
