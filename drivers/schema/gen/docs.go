@@ -80,8 +80,7 @@ func (p *page) intro() {
 	p.p("| parameters | name and type, in the order of `evt.arg` |")
 	p.p("| sets | what the call is a member of, see below; also *never* or *always* sampled: what dropping mode keeps, or drops first |")
 	p.p("| x86_64, aarch64, ia32 | the call's number on each architecture; ia32 are the numbers by which 32-bit programs on x86_64 make it |")
-	p.p("| modern_bpf | what this driver makes: its *own* event, or the *generic* one; - where neither architecture has the call |")
-	p.p("| bpf, kmod | the same; *compiles*: the code is shared and built for them, but these drivers are not in this release |\n")
+	p.p("| driver | what all three drivers (modern_bpf, kmod, bpf) make: its *own* event, or the *generic* one; - where neither architecture has the call |\n")
 	p.p("| set | calls | what |\n|---|---|---|")
 	for i := range schema.NamedSets {
 		set := &schema.NamedSets[i]
@@ -98,11 +97,10 @@ func (p *page) intro() {
 func (p *page) chapter(title, category string, calls []*schema.Call) {
 	p.p("\n## %s\n", title)
 	p.p("Category `%s`.\n", category)
-	p.p("| call | event | parameters | sets | x86_64 | aarch64 | ia32 | modern_bpf | bpf, kmod |")
-	p.p("|---|---|---|---|---|---|---|---|---|")
+	p.p("| call | event | parameters | sets | x86_64 | aarch64 | ia32 | driver |")
+	p.p("|---|---|---|---|---|---|---|---|")
 	for _, c := range byName(calls) {
-		made, shared := driverCells(c)
-		p.p("| %s | %s | %s | %s | %s | %s | %s |", c.Name, events(c), parameters(c), p.sets(c), numbers(c), made, shared)
+		p.p("| %s | %s | %s | %s | %s | %s |", c.Name, events(c), parameters(c), p.sets(c), numbers(c), driverCell(c))
 	}
 }
 
@@ -111,10 +109,9 @@ func (p *page) generic(calls []*schema.Call) {
 	p.p("\n## Calls without an event of their own\n")
 	exit := p.s.Events[1]
 	p.p("They arrive as the generic event (%d): %s.\n", exit.Code, paramList(exit.Params))
-	p.p("| call | sets | x86_64 | aarch64 | ia32 | modern_bpf | bpf, kmod |\n|---|---|---|---|---|---|---|")
+	p.p("| call | sets | x86_64 | aarch64 | ia32 | driver |\n|---|---|---|---|---|---|")
 	for _, c := range byName(calls) {
-		made, shared := driverCells(c)
-		p.p("| %s | %s | %s | %s | %s |", c.Name, p.sets(c), numbers(c), made, shared)
+		p.p("| %s | %s | %s | %s |", c.Name, p.sets(c), numbers(c), driverCell(c))
 	}
 }
 
@@ -122,21 +119,18 @@ func byName(calls []*schema.Call) []*schema.Call {
 	return slices.SortedFunc(slices.Values(calls), func(a, b *schema.Call) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// driverCells says what the drivers make of a call: nothing where no
-// architecture that is supported has it.
-func driverCells(c *schema.Call) (modern, others string) {
+// driverCell says what the drivers make of a call: nothing where no architecture
+// that is supported has it.
+func driverCell(c *schema.Call) string {
 	switch h := c.Exit(); {
+	case c.Kind == schema.KindSyscall && len(c.Number) == 0:
+		return "-"
 	case h != nil && h.HasFiller():
-		modern = "own"
+		return "own"
 	case c.Kind == schema.KindTracepoint:
-		return "not yet", "not yet"
-	default:
-		modern = "generic"
+		return "not yet"
 	}
-	if c.Kind == schema.KindSyscall && len(c.Number) == 0 {
-		return "-", "-"
-	}
-	return modern, "compiles"
+	return "generic"
 }
 
 // events returns the code of the call's event, and those of older versions.
