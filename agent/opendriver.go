@@ -97,7 +97,11 @@ func (r *run) ends() bool {
 }
 
 // logRings says how CPUs share rings, and lowers a number that makes no sense.
+// The other drivers have a ring for each CPU, whatever is configured.
 func (r *run) logRings() {
+	if kind := r.cfg.Engine.Kind; kind == drivers.Kmod || kind == drivers.BPF {
+		return
+	}
 	n, cpus := r.cfg.Engine.CPUsPerBuffer, uint32(runtime.NumCPU())
 	if n > cpus {
 		r.log.Warn(fmt.Sprintf("engine.modern_ebpf.cpus_for_each_buffer is %d, but there are only %d CPUs: lowered", n, cpus))
