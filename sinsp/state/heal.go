@@ -66,18 +66,20 @@ func (e *Engine) heal(t *Thread) *Thread {
 	if whole {
 		e.dropMissing(main, p)
 	}
+	// Sockets that are newer than what is known of them: once more, later, with
+	// whichever thread comes first.
+	again := !complete && main.healTried != e.lost
 	for o := range main.group.All() {
 		if o != main {
 			o.takeIDs(main)
 		}
-		o.sure, o.healed = e.lost, e.lost
+		o.sure, o.healed, o.retryTS = e.lost, e.lost, t.retryTS
+		if again {
+			o.healed = neverSure
+		}
 	}
-	if complete || main.healTries > 0 {
-		main.healTries = 0
-	} else {
-		// Its sockets are newer than what is known of them: once more, later.
-		main.healTries++
-		main.healed, t.healed = neverSure, neverSure
+	if again {
+		main.healTried = e.lost
 		main.fds.sure = neverSure
 	}
 	return t
@@ -205,7 +207,8 @@ func (f *FD) is(p *procfs.FD) bool {
 	}
 	switch f.Type {
 	case FDFile, FDDirectory:
-		return f.Ino == p.Ino && f.Dev == p.Dev
+		// A relative name was joined to a directory that may have been lost.
+		return f.Ino == p.Ino && f.Dev == p.Dev && (f.Name == p.Name || strings.HasPrefix(f.NameRaw, "/"))
 	case FDFIFO:
 		return f.Ino == p.Ino
 	case FDPidfd:

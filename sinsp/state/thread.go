@@ -77,9 +77,9 @@ type Thread struct {
 	box       *container.Container // nil on the host
 	group     *Group
 	args, env *stringList
-	ownFS     *fsState // nil: that of its group
-	inUserns  bool     // in a user namespace below the host's
-	healTries uint8
+	ownFS     *fsState  // nil: that of its group
+	inUserns  bool      // in a user namespace below the host's
+	healTried lossCount // loss after which a reading was not complete; once more for it
 	procTicks [2]uint64 // CPU time at the last procinfo event, 1/100 s
 	procinfo  bool
 	fds       *FDTable
