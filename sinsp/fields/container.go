@@ -40,7 +40,7 @@ func containerFields() []*Field {
 		text("container.name", containerName, "Name of the container; host outside containers.").runtime(),
 		of("container.image", func(c *container.Info) string { return c.Image }, "Image of the container as its runtime names it."),
 		of("container.image.id", func(c *container.Info) string { return c.ImageID }, "Id of the image."),
-		text("container.type", containerType, "Runtime that made the container: docker, podman, cri, containerd, cri-o, lxc, libvirt-lxc, bpm; host outside containers."),
+		text("container.type", containerType, "Runtime that made the container: docker, podman, cri, containerd, cri-o, lxc, libvirt-lxc, bpm; host outside containers.").runtime(),
 		flag("container.privileged", func(c *container.Info) container.Tri { return c.Privileged }, "Whether the container may do all that the host may."),
 		of("container.image.repository", func(c *container.Info) string { return c.ImageRepo }, "Image without tag and digest."),
 		of("container.image.tag", func(c *container.Info) string { return c.ImageTag }, "Tag of the image."),

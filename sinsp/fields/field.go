@@ -55,9 +55,10 @@ type Field struct {
 	NoRHS       bool // not allowed in val()
 	Own         bool // of this agent: other tools of the language lack it
 
-	// Runtime marks what only the container's runtime knows. In a container
-	// such a field has no value until the runtime has answered, which may be
-	// after the event; see format.Format.AppendLate.
+	// Runtime marks what only the container's runtime knows for sure. In a
+	// container such a field has no value (container.type: what the control
+	// groups suggest) until the runtime has answered, which may be after the
+	// event; see format.Format.AppendLate.
 	Runtime bool
 
 	// Extract fills out and reports whether the field has a value for the
