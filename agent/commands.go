@@ -40,7 +40,7 @@ func (r *run) command() error {
 	case cmdline.SyscallsDiff:
 		return r.diffCalls()
 	}
-	return fmt.Errorf("tiercel %s is not in this release", r.opts.Command)
+	return fmt.Errorf("tiercel %s: there is no such command", r.opts.Command)
 }
 
 // captureCommand has nothing to do with the configuration file.

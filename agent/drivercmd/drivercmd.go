@@ -73,7 +73,7 @@ func Run(s System, o *cmdline.Options) error {
 	case cmdline.DriverUnload:
 		return s.unload(d)
 	}
-	return fmt.Errorf("tiercel %s is not in this release", o.Command)
+	return fmt.Errorf("tiercel %s: there is no such command", o.Command)
 }
 
 // modern answers for the driver that is part of the agent.

@@ -42,7 +42,7 @@ func TestASwitchClosesTheSyslogThatItLeaves(t *testing.T) {
 	open := func() int {
 		entries, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
-			t.Skip(err)
+			t.Fatal(err)
 		}
 		return len(entries)
 	}
