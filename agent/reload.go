@@ -38,6 +38,7 @@ type reloader struct {
 	quit chan struct{}
 	done chan struct{}
 
+	polling           bool // it was said that files are polled
 	reloads, failures atomic.Uint64
 }
 
@@ -49,6 +50,7 @@ func newReloader(r *run, w *watcher) *reloader {
 func (l *reloader) serve() {
 	defer close(l.done)
 	for {
+		l.tellPolling()
 		select {
 		case <-l.quit:
 			return
@@ -58,6 +60,16 @@ func (l *reloader) serve() {
 			l.busy.Store(false)
 		}
 	}
+}
+
+// tellPolling says once that changes of files are noticed late.
+func (l *reloader) tellPolling() {
+	why := l.run.files.Polling()
+	if why != nil && !l.polling {
+		l.run.log.Warn(fmt.Sprintf("Files cannot be watched by inotify: %v. They are looked at every %d ms instead; a higher fs.inotify.max_user_watches or max_user_instances may help",
+			why, l.run.cfg.WatchIntervalMS))
+	}
+	l.polling = why != nil
 }
 
 // close ends the reloader; it is called when the event loop has ended.

@@ -10,11 +10,16 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/tiercel/tiercel/agent/textfile"
 )
 
 // lookEvery is how often, at most, a handshake looks whether the certificate's
 // file has changed.
 const lookEvery = time.Second
+
+// maxPEM bounds the certificate's file, in bytes.
+const maxPEM = 1 << 20
 
 // certificate is a certificate and key in one PEM file, read again when the
 // file changes. A file that has become unusable leaves the one in force.
@@ -46,7 +51,7 @@ func (c *certificate) load() error {
 		return nil
 	}
 	c.size, c.mod = st.Size(), st.ModTime() // a broken file is reported once
-	pem, err := os.ReadFile(c.path)
+	pem, err := textfile.Read(c.path, maxPEM)
 	if err != nil {
 		return err
 	}

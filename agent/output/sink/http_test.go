@@ -379,7 +379,7 @@ func TestTLSTrustsWhomItIsTold(t *testing.T) {
 		{"ca_cert comes first", TLSFiles{CACert: other.path, CABundle: ca.path}, wrong},
 		{"another authority", TLSFiles{CACert: other.path}, wrong},
 		{"the system's", TLSFiles{CAPath: SystemCAs + "/"}, wrong},
-		{"no such file", TLSFiles{CACert: "/nonexistent"}, "trusted certificates: stat /nonexistent: no such file or directory (http_output.ca_cert)"},
+		{"no such file", TLSFiles{CACert: "/nonexistent"}, "trusted certificates: open /nonexistent: no such file or directory (http_output.ca_cert)"},
 		{"no such folder", TLSFiles{CAPath: "/nonexistent"}, "(http_output.ca_path)"},
 		{"no certificates in it", TLSFiles{CAPath: filepath.Join(dir, "..")}, "there is none in PEM form (http_output.ca_path)"},
 		{"not a certificate", TLSFiles{CACert: filepath.Join(dir, "s.key")}, "there is none in PEM form (http_output.ca_cert)"},
@@ -447,7 +447,7 @@ func TestTokenAndHeadersComeFromFiles(t *testing.T) {
 		}
 	}
 	write(headers, "# ours\n\nX-Scope-OrgID: tenant-1\nX-Two:  a b \n")
-	refused(t, s, "bearer token: stat "+token, entry("x"))
+	refused(t, s, "bearer token: open "+token, entry("x"))
 	write(token, "  s3cret\n")
 	deliver(t, s, entry("x"))
 	h := e.requests[0].Header

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/tiercel/tiercel/agent/textfile"
 )
 
 // maxSecret bounds files of tokens and headers.
@@ -14,7 +16,7 @@ const maxSecret = 64 << 10
 
 // readToken reads a bearer token. Errors never show it.
 func readToken(path string) (string, error) {
-	text, err := readSmall(path, maxSecret)
+	text, err := textfile.Read(path, maxSecret)
 	if err != nil {
 		return "", fmt.Errorf("bearer token: %w (http_output.bearer_token_file)", err)
 	}
@@ -28,7 +30,7 @@ func readToken(path string) (string, error) {
 // readHeaders adds the headers of a file to h. Empty lines and those that begin
 // with # are passed over. Errors never show a value.
 func readHeaders(h http.Header, path string) error {
-	text, err := readSmall(path, maxSecret)
+	text, err := textfile.Read(path, maxSecret)
 	if err != nil {
 		return fmt.Errorf("headers: %w (http_output.headers_file)", err)
 	}

@@ -5,11 +5,12 @@ package sink
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/tiercel/tiercel/agent/textfile"
 )
 
 // SystemCAs is the folder of the certificates that the system trusts.
@@ -87,7 +88,7 @@ func (t *TLSFiles) roots() (*x509.CertPool, error) {
 func readCAs(key string, paths ...string) (*x509.CertPool, error) {
 	pool, found := x509.NewCertPool(), false
 	for _, path := range paths {
-		text, err := readSmall(path, 8<<20)
+		text, err := textfile.Read(path, 8<<20)
 		if err != nil && len(paths) == 1 {
 			return nil, fmt.Errorf("trusted certificates: %w (%s)", err, key)
 		}
@@ -97,18 +98,6 @@ func readCAs(key string, paths ...string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("trusted certificates: there is none in PEM form (%s)", key)
 	}
 	return pool, nil
-}
-
-// readSmall reads a regular file of at most max bytes.
-func readSmall(path string, max int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > max {
-		return nil, fmt.Errorf("%s: %w", path, errors.New("not a regular file, or too large"))
-	}
-	return os.ReadFile(path)
 }
 
 // mark tells one state of a file from another.
