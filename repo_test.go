@@ -28,6 +28,7 @@ var arrows = map[string][]string{
 	"sinsp":          {"scap"},
 	"rules":          {"sinsp", "scap"},
 	"agent":          {"scap", "drivers", "kmod", "bpf", "modern_bpf", "sinsp", "rules"},
+	"packaging":      {"scap", "drivers", "kmod", "bpf", "modern_bpf", "sinsp", "rules", "agent"},
 	"test":           {"scap", "drivers", "kmod", "bpf", "modern_bpf", "sinsp", "rules", "agent"},
 }
 
