@@ -3,10 +3,6 @@
 package agent
 
 import (
-	"fmt"
-
-	"go.uber.org/zap"
-
 	"github.com/tiercel/tiercel/sinsp/container"
 	"github.com/tiercel/tiercel/sinsp/container/runtimes"
 )
@@ -16,20 +12,8 @@ import (
 func (r *run) openContainers() (*container.Table, *runtimes.Runtimes) {
 	mail := container.NewMailbox(0)
 	rt := runtimes.New(r.cfg.Containers, r.HostRoot, mail)
-	rt.Notify = notifyRuntime(r.log.Logger)
+	rt.Notify = newRuntimeNews(r.log.Logger, calm).changed
 	o := r.cfg.Containers.TableOptions()
 	o.Ask, o.Mail = rt.Ask, mail
 	return container.NewTable(o), rt
-}
-
-// notifyRuntime tells of runtimes that begin or cease to answer. It is called
-// by any goroutine.
-func notifyRuntime(log *zap.Logger) func(path string, err error) {
-	return func(path string, err error) {
-		if err == nil {
-			log.Info(fmt.Sprintf("Container runtime %s answers", path))
-			return
-		}
-		log.Warn(fmt.Sprintf("Container runtime %s does not answer: %v; details of its containers are missing until it does", path, err))
-	}
 }
