@@ -11,6 +11,7 @@ import (
 	"github.com/tiercel/tiercel/agent/drivercmd"
 	"github.com/tiercel/tiercel/agent/rulecost"
 	"github.com/tiercel/tiercel/agent/rulework"
+	"github.com/tiercel/tiercel/agent/webserver"
 	"github.com/tiercel/tiercel/drivers"
 )
 
@@ -25,6 +26,8 @@ func (r *run) command() error {
 		return drivers.WriteDoctor(r.Stdout, r.opts.JSON)
 	case cmdline.DriverBuild, cmdline.DriverLoad, cmdline.DriverUnload, cmdline.DriverStatus:
 		return drivercmd.Run(drivercmd.System{Stdout: r.Stdout, Version: Version}, r.opts)
+	case cmdline.Health:
+		return r.askHealth()
 	case cmdline.CaptureRecord, cmdline.CapturePrint, cmdline.CaptureInfo:
 		return r.captureCommand()
 	case cmdline.RulesCheck:
@@ -56,6 +59,20 @@ func (r *run) captureCommand() error {
 		return captool.Print(&sys, &r.opts.Capture)
 	}
 	return captool.Info(&sys, &r.opts.Capture)
+}
+
+// askHealth asks the agent that runs on this host how it is. Health checks come
+// every few seconds, so what is odd about the configuration is not repeated.
+func (r *run) askHealth() error {
+	cfg, err := config.Load(*r.configSource())
+	if err != nil {
+		return err
+	}
+	if err := webserver.Ask(&cfg.Webserver, r.opts.Timeout); err != nil {
+		return err
+	}
+	r.print("ok\n")
+	return nil
 }
 
 // readConfigQuietly reads the configuration for a command: what is odd about

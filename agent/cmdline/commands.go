@@ -70,6 +70,7 @@ type Capture struct {
 var commands = map[string]func(*Options) *cobra.Command{
 	"capture":  captureCommand,
 	"driver":   driverCommand,
+	"health":   healthCommand,
 	"rules":    rulesCommand,
 	"syscalls": syscallsCommand,
 }
@@ -97,13 +98,16 @@ func branch(o *Options, name, short string, leaves ...*cobra.Command) *cobra.Com
 		},
 	}
 	c.AddCommand(leaves...)
-	c.SetHelpFunc(func(c *cobra.Command, _ []string) {
-		o.Help, o.Command = true, Command(strings.TrimPrefix(c.CommandPath(), "tiercel "))
-		var b strings.Builder
-		writeCommandHelp(&b, c)
-		o.HelpText = b.String()
-	})
+	c.SetHelpFunc(func(c *cobra.Command, _ []string) { o.commandHelp(c) })
 	return c
+}
+
+// commandHelp keeps the help of a command for who prints it.
+func (o *Options) commandHelp(c *cobra.Command) {
+	o.Help, o.Command = true, Command(strings.TrimPrefix(c.CommandPath(), "tiercel "))
+	var b strings.Builder
+	writeCommandHelp(&b, c)
+	o.HelpText = b.String()
 }
 
 // positional takes what stands beside the flags: a file, and for some commands
@@ -114,6 +118,12 @@ func (o *Options) positional(args []string) error {
 	}
 	if o.Command.isDriver() {
 		return o.driverKind(args)
+	}
+	if o.Command == Health {
+		if len(args) > 0 {
+			return fmt.Errorf("health takes no argument, but there is '%s'", args[0])
+		}
+		return nil
 	}
 	filter := o.Command == CaptureRecord || o.Command == CapturePrint
 	switch {

@@ -24,6 +24,7 @@ func TestCommandsAreTheFirstWord(t *testing.T) {
 		{"that loads", []string{"driver", "load", "kmod"}, DriverLoad},
 		{"that unloads", []string{"driver", "unload", "kmod"}, DriverUnload},
 		{"that tells of drivers", []string{"driver", "status", "-j"}, DriverStatus},
+		{"that asks how the agent is", []string{"health", "--timeout", "1s", "-c", "x.yaml"}, Health},
 		{"another word is ignored", []string{"watch", "-A"}, RunAgent},
 		{"the value of an option", []string{"-r", "capture"}, RunAgent},
 		{"nothing", nil, RunAgent},
@@ -83,6 +84,7 @@ func TestCommandErrorsSayWhatToDo(t *testing.T) {
 		{"driver unload kmod bpf", "driver unload needs the name of one driver, kmod or bpf; see tiercel driver unload --help"},
 		{"driver build floppy", "driver build: there is no driver 'floppy'; there are kmod and bpf"},
 		{"driver status kmod", "driver status takes no argument, but there is 'kmod'"},
+		{"health now", "health takes no argument, but there is 'now'"},
 		{"-M -5", "Argument '-5' of -M failed to parse: a run cannot last less than no time"},
 	} {
 		_, err := Parse(strings.Fields(c.args))
@@ -100,6 +102,7 @@ func TestCommandsHaveHelp(t *testing.T) {
 		{"capture print --help", "-p, --print format"},
 		{"driver", "tiercel driver doctor"},
 		{"driver build -h", "--kernel release"},
+		{"health -h", "--timeout time"},
 	} {
 		o, err := Parse(strings.Fields(c.args))
 		if err != nil {

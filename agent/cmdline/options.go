@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -23,8 +24,9 @@ type Options struct {
 	Capture  Capture // of the capture commands
 	Work     Work    // of the commands about rules and system calls
 	Driver   DriverWork
-	JSON     bool   // of driver doctor and status
-	HelpText string // what Help prints for a command
+	Timeout  time.Duration // of health
+	JSON     bool          // of driver doctor and status
+	HelpText string        // what Help prints for a command
 
 	Help         bool
 	ConfigFile   string
@@ -99,7 +101,7 @@ func Parse(args []string) (*Options, error) {
 		return o, o.finish(cmd.Flags())
 	case o.Help:
 		return o, nil
-	case o.Command.isWork():
+	case o.Command.isWork() || o.Command == Health:
 		return o, o.finishWork()
 	}
 	return o, o.finishCapture()
