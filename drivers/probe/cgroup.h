@@ -62,7 +62,7 @@ TCL_INLINE void tcl_raw_kernfs_path(struct tcl_ctx *c)
 
 TCL_INLINE void tcl_raw_cgroup(struct tcl_ctx *c, struct task_struct *t, u64 id)
 {
-	struct css_set *set = F(t, cgroups);
+	struct css_set *set = TCL_PLAIN(struct css_set *, F(t, cgroups));
 	struct cgroup_subsys_state *css = RD(struct cgroup_subsys_state *, &AT(set, subsys[0])[id]);
 	struct cgroup *cg = F(css, cgroup);
 	u64 from, len;

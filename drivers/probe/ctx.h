@@ -11,6 +11,15 @@
 #ifndef TCL_CTX_H
 #define TCL_CTX_H
 
+/*
+ * A kernel's value as the plain number or pointer that it is: without its byte
+ * order or address space, of which only the checker sparse knows.
+ */
+#ifndef __force
+#define __force
+#endif
+#define TCL_PLAIN(type, x) ((__force type)(x))
+
 /* Event header on the wire: ts u64, tid u64, len u32, type u16, nparams u32. */
 #define TCL_HDR_LEN    26
 #define TCL_MAX_PARAMS 32

@@ -21,10 +21,10 @@ TCL_INLINE struct file *tcl_fd_file(struct tcl_ctx *c, s32 fd)
 
 	if (fd < 0)
 		return NULL;
-	fdt = F(F(c->task, files), fdt);
+	fdt = TCL_PLAIN(struct fdtable *, F(F(c->task, files), fdt));
 	if (!fdt || (u32)fd >= F(fdt, max_fds))
 		return NULL;
-	slot = F(fdt, fd);
+	slot = TCL_PLAIN(struct file **, F(fdt, fd));
 	return RD(struct file *, slot + (u32)fd);
 }
 

@@ -68,8 +68,8 @@ TCL_INLINE int tcl_exec_2(struct tcl_ctx *c)
 	tcl_put_u32(c, tcl_task_tty(t));
 	tcl_put_s64(c, tcl_pid_own(t, tcl_task_pid(t, PIDTYPE_PGID)));
 	tcl_put_u32(c, tcl_loginuid(t));
-	tcl_put_u32(c, tcl_exe_flags(t, F(F(t, mm), exe_file)));
-	cr = (struct cred *)F(t, cred);
+	tcl_put_u32(c, tcl_exe_flags(t, TCL_PLAIN(struct file *, F(F(t, mm), exe_file))));
+	cr = TCL_PLAIN(struct cred *, F(t, cred));
 	tcl_put_u64(c, tcl_caps(cr, cap_inheritable));
 	tcl_put_u64(c, tcl_caps(cr, cap_permitted));
 	tcl_put_u64(c, tcl_caps(cr, cap_effective));
@@ -80,9 +80,9 @@ TCL_INLINE int tcl_exec_2(struct tcl_ctx *c)
 TCL_INLINE int tcl_exec_3(struct tcl_ctx *c)
 {
 	struct task_struct *t = c->task;
-	struct file *exe = F(F(t, mm), exe_file);
+	struct file *exe = TCL_PLAIN(struct file *, F(F(t, mm), exe_file));
 	struct inode *in = F(exe, f_inode);
-	struct cred *cr = (struct cred *)F(t, cred);
+	struct cred *cr = TCL_PLAIN(struct cred *, F(t, cred));
 
 	tcl_put_u64(c, F(in, i_ino));
 	tcl_put_u64(c, exe ? tcl_ctime(in) : 0);
@@ -170,7 +170,7 @@ TCL_INLINE int tcl_clone_1(struct tcl_ctx *c, u32 flags)
 TCL_INLINE int tcl_clone_2(struct tcl_ctx *c)
 {
 	struct task_struct *t = c->task;
-	struct cred *cr = (struct cred *)F(t, cred);
+	struct cred *cr = TCL_PLAIN(struct cred *, F(t, cred));
 
 	tcl_put_cgroups(c, t);
 	tcl_put_u32(c, c->addr);
@@ -224,7 +224,8 @@ TCL_INLINE int tcl_fill_syscall_clone3_x_1(struct tcl_ctx *c)
 	u64 flags = 0;
 
 	if (!TCL_RET(c))
-		return tcl_clone_1(c, tcl_shared_flags(c->task, F(c->task, real_parent)));
+		return tcl_clone_1(
+		    c, tcl_shared_flags(c->task, TCL_PLAIN(struct task_struct *, F(c->task, real_parent))));
 	if (tcl_uread(&flags, sizeof(flags), TCL_ARG(c, 0)))
 		flags = 0;
 	return tcl_clone_1(c, tcl_conv_clone_flags(flags));

@@ -53,7 +53,7 @@ TCL_INLINE s64 tcl_reaper(struct tcl_ctx *c, struct task_struct *t)
 			return 0;
 		if (group == t && !FBITS(sig, has_child_subreaper))
 			return F(init, pid);
-		group = F(group, real_parent);
+		group = TCL_PLAIN(struct task_struct *, F(group, real_parent));
 		if (!group || !F(group, pid) || tcl_pidns_level(group) != level)
 			return F(init, pid);
 		c->mnt = group;

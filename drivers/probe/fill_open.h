@@ -58,7 +58,7 @@ TCL_INLINE u32 tcl_opened_flags(struct file *f, u64 raw)
 
 	if (!f)
 		return flags;
-	if (F(f, f_mode) & TCL_FMODE_CREATED)
+	if (TCL_PLAIN(u32, F(f, f_mode)) & TCL_FMODE_CREATED)
 		flags |= TCL_FILE_FLAGS_O_F_CREATED;
 	layer = tcl_inode_layer(F(f, f_inode));
 	if (layer == TCL_LAYER_UPPER)

@@ -146,7 +146,7 @@ TCL_INLINE u32 tcl_dynamic_snaplen(struct tcl_ctx *c, u32 io, struct tcl_snap_po
 	family = F(sk, __sk_common.skc_family);
 	if (family == TCL_AF_INET || family == TCL_AF_INET6) {
 		local = F(sk, __sk_common.skc_num);
-		remote = tcl_be16(F(sk, __sk_common.skc_dport));
+		remote = tcl_be16(TCL_PLAIN(u16, F(sk, __sk_common.skc_dport)));
 		if (!remote)
 			remote = tcl_named_port(c, io);
 	}

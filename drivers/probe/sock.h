@@ -104,12 +104,12 @@ TCL_INLINE int tcl_put_sockaddr(struct tcl_ctx *c, u64 addr, u64 len)
 TCL_INLINE void tcl_raw_local(struct tcl_ctx *c, struct sock *sk, u16 family)
 {
 	if (family == TCL_AF_INET)
-		tcl_raw_u32(c, F((struct inet_sock *)sk, inet_saddr));
+		tcl_raw_u32(c, TCL_PLAIN(u32, F((struct inet_sock *)sk, inet_saddr)));
 	else if (F((struct inet_sock *)sk, pinet6))
 		tcl_raw_kmem(c, AT(F((struct inet_sock *)sk, pinet6), saddr), 16);
 	else
 		tcl_raw_kmem(c, AT(sk, __sk_common.skc_v6_rcv_saddr), 16);
-	tcl_raw_u16(c, tcl_be16(F((struct inet_sock *)sk, inet_sport)));
+	tcl_raw_u16(c, tcl_be16(TCL_PLAIN(u16, F((struct inet_sock *)sk, inet_sport))));
 }
 
 /*
@@ -118,11 +118,11 @@ TCL_INLINE void tcl_raw_local(struct tcl_ctx *c, struct sock *sk, u16 family)
  */
 TCL_INLINE void tcl_raw_remote(struct tcl_ctx *c, struct sock *sk, u16 family)
 {
-	u16 port = F(sk, __sk_common.skc_dport);
+	u16 port = TCL_PLAIN(u16, F(sk, __sk_common.skc_dport));
 	bool given = !port && c->len >= 8 && *(u16 *)c->tmp == family;
 
 	if (family == TCL_AF_INET)
-		tcl_raw_u32(c, given ? *(u32 *)(c->tmp + 4) : F(sk, __sk_common.skc_daddr));
+		tcl_raw_u32(c, given ? *(u32 *)(c->tmp + 4) : TCL_PLAIN(u32, F(sk, __sk_common.skc_daddr)));
 	else if (given)
 		tcl_raw_kmem(c, c->tmp + 8, 16);
 	else

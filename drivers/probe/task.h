@@ -89,7 +89,7 @@ TCL_INLINE struct inode *tcl_exe_inode(struct file *exe)
 TCL_INLINE bool tcl_exe_writable(struct task_struct *t, struct file *exe)
 {
 	struct inode *in = F(exe, f_inode);
-	struct cred *cr = (struct cred *)F(t, cred);
+	struct cred *cr = TCL_PLAIN(struct cred *, F(t, cred));
 	u16 mode = F(in, i_mode);
 
 	if (F(F(in, i_sb), s_flags) & TCL_SB_RDONLY || F(in, i_flags) & TCL_S_IMMUTABLE ||

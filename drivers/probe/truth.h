@@ -148,7 +148,7 @@ TCL_INLINE bool tcl_is_name_of_path(struct tcl_ctx *c)
 TCL_INLINE bool tcl_is_other_peer(struct tcl_ctx *c, struct sock *sk)
 {
 	u16 family = F(sk, __sk_common.skc_family);
-	u16 port = F(sk, __sk_common.skc_dport);
+	u16 port = TCL_PLAIN(u16, F(sk, __sk_common.skc_dport));
 	struct in6_addr a6;
 	u64 *want, *is;
 	u32 a4;
@@ -160,7 +160,7 @@ TCL_INLINE bool tcl_is_other_peer(struct tcl_ctx *c, struct sock *sk)
 	/* Whoever asks for the address 0 gets his own machine. */
 	if (family == TCL_AF_INET) {
 		a4 = *(u32 *)(c->tmp + 4);
-		return a4 && a4 != F(sk, __sk_common.skc_daddr);
+		return a4 && a4 != TCL_PLAIN(u32, F(sk, __sk_common.skc_daddr));
 	}
 	a6 = F(sk, __sk_common.skc_v6_daddr);
 	want = (u64 *)(c->tmp + 8);
