@@ -44,7 +44,7 @@ TCL_INLINE void tcl_raw_kernfs_path(struct tcl_ctx *c)
 		kn = c->nodes[at];
 		tcl_raw_u8(c, '/');
 		/* The next component overwrites the NUL. */
-		tcl_raw_kstr(c, F(kn, name), TCL_MAX_NAME);
+		tcl_raw_kstr(c, TCL_PLAIN(const char *, F(kn, name)), TCL_MAX_NAME);
 		c->pos--;
 	}
 	c->pos++;
