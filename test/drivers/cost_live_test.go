@@ -69,7 +69,7 @@ func TestLiveCost(t *testing.T) {
 			selects(t, d, m.sc)
 			selected := costOf(m.call)
 			finish(t, d, func(*scap.Event) {})
-			t.Logf("@@COST %s %s: nothing attached %d, rejected +%d, selected +%d", kind, m.name, nothing, rejected-nothing, selected-nothing)
+			t.Logf("@@NOTE %s %s: nothing attached %d, rejected +%d, selected +%d", kind, m.name, nothing, rejected-nothing, selected-nothing)
 			// What a call itself costs varies by a few hundred instructions (slabs, name cache).
 			if rejected < nothing-nothing/10 || selected < rejected {
 				t.Errorf("%s: %s costs %d with nothing attached, %d rejected, %d selected", kind, m.name, nothing, rejected, selected)

@@ -14,187 +14,178 @@ import (
 
 	"github.com/tiercel/tiercel/bpf"
 	"github.com/tiercel/tiercel/kmod"
+	"github.com/tiercel/tiercel/test/vm/machine"
 )
 
-// guestKernel is a kernel that is there to be booted.
+// guestKernel is a kernel with the drivers that were built for it.
 type guestKernel struct {
-	kernel
-	release string
-	vmlinuz string
-	module  string // tiercel.ko for it; "" when it was not asked for
-	probe   string // the legacy probe, likewise
+	*machine.Kernel
+	module string // tiercel.ko for it; "" when it was not asked for
+	probe  string // the legacy probe, likewise
+}
+
+// testPrograms are the packages whose live tests run in machines.
+var testPrograms = []struct{ name, pkg string }{
+	{"fillers", "./test/fillers"},
+	{"drivers", "./test/drivers"},
+	{"kmod", "./kmod"},
+}
+
+// compile builds what runs in the machines and returns its folder.
+func compile(cache string, arch *machine.Arch) (string, error) {
+	dir := filepath.Join(cache, "bin-"+arch.Name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	builds := [][]string{
+		{"build", "-trimpath", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", dir + "/tiercel", "./agent/cmd/tiercel"},
+		{"build", "-trimpath", "-ldflags", "-s -w", "-o", dir + "/guest", "./test/vm/guest"},
+	}
+	for _, t := range testPrograms {
+		builds = append(builds, []string{"test", "-c", "-trimpath", "-ldflags", "-s -w", "-o", dir + "/" + t.name + ".test", t.pkg})
+	}
+	for _, args := range builds {
+		if err := goRun(arch.Name, args...); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+func goRun(goarch string, args ...string) error {
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("GOARCH=%s go %s: %w\n%s", goarch, strings.Join(args, " "), err, out)
+	}
+	return nil
 }
 
 // prepare fetches a kernel and builds the drivers for it that are asked for.
-func prepare(cache string, k kernel, drivers []string) (*guestKernel, error) {
-	a, err := newArchive(cache, "kernels", kernelSuites)
+func prepare(cache string, row machine.Row, asked []*kind) (*guestKernel, error) {
+	k, err := machine.FetchKernel(cache, row)
 	if err != nil {
 		return nil, err
 	}
-	releases, err := a.releases()
-	if err != nil {
-		return nil, err
+	g := &guestKernel{Kernel: k}
+	carried := func(driver string) bool {
+		return slices.ContainsFunc(asked, func(k *kind) bool { return k.carriesDriver(driver) })
 	}
-	g := &guestKernel{kernel: k, release: k.newest(releases)}
-	if g.release == "" {
-		return nil, fmt.Errorf("kernel %s: no package fits %s", k.name, k.match)
-	}
-	root := filepath.Join(cache, "kernel-"+g.release)
-	if err := once(root, func(dir string) error {
-		packages := map[string]bool{}
-		if err := a.kernelPackages("linux-image-"+g.release, packages); err != nil {
-			return err
-		}
-		var names []string
-		for p := range packages {
-			if !strings.HasPrefix(p, "linux-modules-") { // none is needed
-				names = append(names, p)
-			}
-		}
-		return a.fetch(dir, names)
-	}); err != nil {
-		return nil, err
-	}
-	for _, place := range []string{"boot/vmlinuz-" + g.release, "usr/lib/modules/" + g.release + "/vmlinuz"} {
-		if _, err := os.Stat(filepath.Join(root, place)); err == nil {
-			g.vmlinuz = filepath.Join(root, place)
-		}
-	}
-	if g.vmlinuz == "" {
-		return nil, fmt.Errorf("kernel %s: the packages of %s hold no vmlinuz", k.name, g.release)
-	}
-	all := slices.Contains(drivers, parity) || slices.Contains(drivers, cost)
-	withModule := all || slices.Contains(drivers, "kmod") || slices.Contains(drivers, locked)
-	withProbe := all || slices.Contains(drivers, "bpf")
-	if !withModule && !withProbe {
+	if !carried("kmod") && !carried("bpf") {
 		return g, nil
 	}
-	tools, err := prepareTools(cache, a, g)
+	tools, err := prepareTools(cache, g)
 	if err != nil {
 		return nil, err
 	}
-	if withModule {
+	if carried("kmod") {
 		if g.module, err = buildModule(tools, g); err != nil {
 			return nil, err
 		}
 	}
-	if withProbe {
+	if carried("bpf") {
 		g.probe, err = buildProbe(cache, tools, g)
 	}
 	return g, err
 }
 
-// once makes a folder whole or not at all.
-func once(dir string, fill func(dir string) error) error {
-	if _, err := os.Stat(dir); err == nil {
-		return nil
-	}
-	tmp := dir + ".new"
-	if err := os.RemoveAll(tmp); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(tmp, 0o755); err != nil {
-		return err
-	}
-	if err := fill(tmp); err != nil {
-		return err
-	}
-	return os.Rename(tmp, dir)
-}
+func headersOf(g *guestKernel) string { return "/usr/src/linux-headers-" + g.Release }
 
-func headersOf(g *guestKernel) string { return "/usr/src/linux-headers-" + g.release }
+// buildTools are the packages that a module is built with.
+var buildTools = []string{"gcc", "make", "mawk", "libelf1", "dash", "bash", "coreutils", "sed", "grep", "findutils", "diffutils"}
 
 // prepareTools makes a root of unpacked packages: the compilers of the kernel's
 // suite and the kernel's own headers, at the places where their makefiles look
-// for them.
-func prepareTools(cache string, a *archive, g *guestKernel) (string, error) {
-	tools := filepath.Join(cache, "tools-"+g.suite)
-	if err := once(tools, func(dir string) error {
-		// With /usr merged; packages are unpacked into folders that are links.
-		for _, d := range []string{"bin", "sbin", "lib", "lib64"} {
-			if err := os.MkdirAll(filepath.Join(dir, "usr", d), 0o755); err != nil {
-				return err
-			}
-			if err := os.Symlink("usr/"+d, filepath.Join(dir, d)); err != nil {
-				return err
-			}
-		}
-		t, err := newArchive(cache, g.suite, []string{"debian " + g.suite})
+// for them. What runs in it is of this machine's architecture.
+func prepareTools(cache string, g *guestKernel) (string, error) {
+	tools, packages := filepath.Join(cache, "tools-"+g.Suite), buildTools
+	if g.Arch != machine.AMD64 {
+		tools += "-" + g.Arch.Name
+		packages = append(slices.Clip(packages), "gcc-12-aarch64-linux-gnu")
+	}
+	if err := machine.Once(tools, func(dir string) error {
+		t, err := machine.NewArchive(cache, filepath.Base(tools), machine.AMD64.Name, "debian "+g.Suite)
 		if err != nil {
 			return err
 		}
-		if err := t.closure(dir, "gcc", "make", "mawk", "libelf1", "dash", "bash", "coreutils", "sed", "grep", "findutils", "diffutils"); err != nil {
-			return err
-		}
-		if err := os.Symlink("mawk", filepath.Join(dir, "usr/bin/awk")); err != nil && !os.IsExist(err) {
-			return err
-		}
-		if err := os.Symlink("dash", filepath.Join(dir, "usr/bin/sh")); err != nil && !os.IsExist(err) {
-			return err
-		}
-		for _, d := range []string{"tmp", "build", "proc"} {
-			if err := os.MkdirAll(filepath.Join(dir, d), 0o777); err != nil {
-				return err
-			}
-		}
-		return os.MkdirAll(filepath.Join(dir, "dev"), 0o755)
+		return t.Root(dir, packages...)
 	}); err != nil {
 		return "", err
 	}
 	headers := headersOf(g)
-	if _, err := os.Stat(tools + headers); err != nil {
-		packages := map[string]bool{}
-		if err := a.kernelPackages("linux-headers-"+g.release, packages); err != nil {
-			return "", err
-		}
-		var names []string
-		for p := range packages {
-			if strings.HasPrefix(p, "linux-headers-") || strings.HasPrefix(p, "linux-kbuild-") {
-				names = append(names, p)
-			}
-		}
-		if err := a.fetch(tools, names); err != nil {
-			return "", err
-		}
-		// Without it no type information is added to the module; pahole is not there.
-		_ = os.Remove(tools + headers + "/vmlinux")
+	if _, err := os.Stat(tools + headers); err == nil {
+		return tools, nil
 	}
+	if err := fetchHeaders(cache, tools, g); err != nil {
+		return "", err
+	}
+	// Without it no type information is added to the module; pahole is not there.
+	_ = os.Remove(tools + headers + "/vmlinux")
 	return tools, nil
+}
+
+// fetchHeaders unpacks the kernel's headers, and the programs that its makefiles
+// run, which are this machine's.
+func fetchHeaders(cache, tools string, g *guestKernel) error {
+	packages, err := g.Archive.KernelPackages("linux-headers-" + g.Release)
+	if err != nil {
+		return err
+	}
+	native, err := machine.KernelArchive(cache, machine.AMD64)
+	if err != nil {
+		return err
+	}
+	for _, p := range packages {
+		from := g.Archive
+		if strings.HasPrefix(p, "linux-kbuild-") {
+			from = native
+		} else if !strings.HasPrefix(p, "linux-headers-") {
+			continue
+		}
+		if err := from.Fetch(tools, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // buildProbe compiles the legacy probe with this machine's own compilers.
 func buildProbe(cache, tools string, g *guestKernel) (string, error) {
-	dir := filepath.Join(cache, "probe-"+g.release)
+	dir := filepath.Join(cache, "probe-"+g.Release)
+	if err := emptyFolder(dir); err != nil {
+		return "", err
+	}
+	return bpf.Build(context.Background(), bpf.BuildOptions{Release: g.Release, Headers: tools + headersOf(g), Root: tools, Dir: dir})
+}
+
+func emptyFolder(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
-		return "", err
+		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	return bpf.Build(context.Background(), bpf.BuildOptions{Release: g.release, Headers: tools + headersOf(g), Root: tools, Dir: dir})
+	return os.MkdirAll(dir, 0o755)
 }
 
 // buildModule compiles the module in that root.
 func buildModule(tools string, g *guestKernel) (string, error) {
 	headers := headersOf(g)
-	dir := filepath.Join(tools, "build", g.release)
-	if err := os.RemoveAll(dir); err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	dir := filepath.Join(tools, "build", g.Release)
+	if err := emptyFolder(dir); err != nil {
 		return "", err
 	}
 	if err := kmod.WriteSources(dir, "vmtest"); err != nil {
 		return "", err
 	}
 	script := `mknod -m 666 /dev/null c 1 3 2>/dev/null; export PATH=/usr/bin:/usr/sbin:/bin:/sbin; ` +
-		`exec make -s -j4 -C ` + headers + ` M=/build/` + g.release + ` CC=gcc HOSTCC=gcc modules`
+		`exec make -s -j4 -C ` + headers + ` M=/build/` + g.Release + ` CC=gcc HOSTCC=gcc modules`
+	if g.Arch == machine.ARM64 {
+		script += ` ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CC=aarch64-linux-gnu-gcc-12`
+	}
 	out, err := chroot(tools, script)
 	if err != nil {
-		return "", fmt.Errorf("build the module for %s: %w\n%s", g.release, err, tail(string(out), 3000))
+		return "", fmt.Errorf("build the module for %s: %w\n%s", g.Release, err, machine.Tail(string(out), 3000))
 	}
 	if warns.Match(out) {
-		return "", fmt.Errorf("build the module for %s: the compiler warns\n%s", g.release, tail(string(out), 3000))
+		return "", fmt.Errorf("build the module for %s: the compiler warns\n%s", g.Release, machine.Tail(string(out), 3000))
 	}
 	return filepath.Join(dir, "tiercel.ko"), nil
 }

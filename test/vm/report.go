@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tiercel/tiercel/test/vm/machine"
+)
+
+// report prints the console of each cell that failed, and the matrix.
+func report(cells []*cell) error {
+	var bad []string
+	for _, c := range cells {
+		if c.err == nil && len(c.said.Failed) == 0 {
+			continue
+		}
+		bad = append(bad, c.kernel.Release+" "+c.kind.name)
+		fmt.Printf("--- %s %s: the end of its console; all of it is in %s\n%s\n", c.kernel.Release, c.kind.name, c.console(), machine.Tail(c.said.Text, 8000))
+	}
+	fmt.Println("\n| kernel | cell | outcome |\n|---|---|---|")
+	for _, c := range cells {
+		outcome := "ok: " + strings.Join(c.said.Passed, ", ")
+		if c.err != nil {
+			outcome = "crashed"
+		} else if len(c.said.Failed) > 0 {
+			outcome = "failed: " + strings.Join(c.said.Failed, "; ")
+		}
+		if c.again != "" {
+			outcome += " (at the second try)"
+		}
+		fmt.Printf("| %s | %s | %s |\n", c.kernel.Release, c.kind.name, outcome)
+	}
+	fmt.Println()
+	for _, c := range cells {
+		for _, what := range c.said.Notes {
+			fmt.Printf("%s %s: %s\n", c.kernel.Release, c.kind.name, what)
+		}
+		if c.again != "" {
+			fmt.Printf("%s %s was %s\n", c.kernel.Release, c.kind.name, c.again)
+		}
+	}
+	if len(bad) > 0 {
+		return fmt.Errorf("%d of %d cells failed: %s", len(bad), len(cells), strings.Join(bad, ", "))
+	}
+	return nil
+}
