@@ -108,7 +108,7 @@ func watch(driver string) (*watcher, error) {
 	go func() {
 		s := bufio.NewScanner(out)
 		for s.Scan() {
-			if strings.Contains(s.Text(), "Password database read") {
+			if strings.Contains(s.Text(), "/etc/shadow") {
 				select {
 				case w.alerts <- s.Text():
 				default:
