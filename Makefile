@@ -6,6 +6,7 @@ SHELL      := /bin/bash
 GO         ?= go
 CLANG      ?= clang-19
 LLVM_STRIP ?= llvm-strip-19
+IMAGE      ?= ghcr.io/tiercel/tiercel
 CASES      ?= ../shared/conformance
 # Watching the host needs root; asking for it is left to the last moment.
 SUDO       := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -25,6 +26,12 @@ help: ## list the targets
 build: ## build bin/tiercel
 	@mkdir -p bin
 	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o bin/tiercel ./agent/cmd/tiercel
+
+image: ## make the container image for amd64 and arm64: archives in dist (needs no container runtime and no registry)
+	@for arch in amd64 arm64; do GOARCH=$$arch $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o dist/image/tiercel-$$arch ./agent/cmd/tiercel || exit 1; done
+	@$(GO) run -C packaging/image . -source ../.. -out ../../dist -name '$(IMAGE)' -version '$(VERSION)' \
+		-revision "$$(git rev-parse HEAD)" -created "$$(git log -1 --format=%ct)" \
+		-binary amd64=../../dist/image/tiercel-amd64 -binary arm64=../../dist/image/tiercel-arm64
 
 run: build ## build if needed, and watch this host with the default rules (ARGS="..." is passed on)
 	$(SUDO) bin/tiercel $(ARGS)
@@ -84,4 +91,4 @@ fmt: ## format Go and C sources
 clean: ## remove what was built
 	rm -rf bin dist
 
-.PHONY: help build run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest vagrant-test portability lint fmt clean
+.PHONY: help build image run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest vagrant-test portability lint fmt clean
