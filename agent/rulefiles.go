@@ -30,7 +30,7 @@ func (r *run) readRules() ([]rules.File, error) {
 		return readRulePaths(r.opts.Rules, false)
 	}
 	if len(r.cfg.RulesFiles) == 0 && r.cfg.MainFile == "" {
-		return []rules.File{{Name: defaultrules.FileName, Content: defaultrules.Content()}}, nil
+		return builtinRules(), nil
 	}
 	var there []string
 	for _, p := range r.cfg.RulesFiles {
@@ -50,6 +50,15 @@ func (r *run) readRules() ([]rules.File, error) {
 		return nil, messagef("You must specify at least one rules file/directory via -r or a rules_file entry in %s.", configName(r.cfg.MainFile))
 	}
 	return readRulePaths(there, false)
+}
+
+// builtinRules are the embedded rules.
+func builtinRules() []rules.File {
+	var files []rules.File
+	for _, f := range defaultrules.Files() {
+		files = append(files, rules.File(f))
+	}
+	return files
 }
 
 func configName(file string) string {
@@ -179,6 +188,7 @@ func (r *run) validate() (bool, error) {
 	o := r.ruleOptions()
 	o.Validate = true
 	set, report := rules.Load(files, o)
+	report.DropAnswered()
 	r.logReport(report)
 	for _, h := range report.Hints() {
 		r.notice(h)

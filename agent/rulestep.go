@@ -25,6 +25,7 @@ func (r *run) loadRules() (bool, error) {
 		r.sums = append(r.sums, metrics.SumFile(f.Name, f.Content))
 	}
 	set, report := rules.Load(files, r.ruleOptions())
+	report.DropAnswered()
 	r.logReport(report)
 	if err := report.Err(); err != nil {
 		for _, h := range report.Hints() {

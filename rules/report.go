@@ -282,3 +282,15 @@ func jsonIssues(list []Issue, describe func(Code) string) []jsonIssue {
 func (p Position) json() jsonPosition {
 	return jsonPosition{Column: p.Column, Line: p.Line, Name: p.Name, Offset: p.Offset}
 }
+
+// DropAnswered removes what was said of a file before the next ones were read
+// and what these have answered: that nothing uses a macro or a list. What
+// nothing uses in the end is still said, of the last file.
+func (r *Report) DropAnswered() {
+	for i := range max(len(r.Files)-1, 0) {
+		f := &r.Files[i]
+		f.Warnings = slices.DeleteFunc(f.Warnings, func(w Issue) bool {
+			return w.Code == WarnUnusedMacro || w.Code == WarnUnusedList
+		})
+	}
+}

@@ -50,6 +50,20 @@ func TestReportText(t *testing.T) {
 	golden(t, "report.txt", rep.Text()+"\n")
 }
 
+func TestWhatLaterFilesUseIsNotCalledUnused(t *testing.T) {
+	_, r := Load([]File{
+		{"words.yaml", []byte("- macro: used\n  condition: evt.type=close\n- macro: idle\n  condition: evt.type=open\n")},
+		{"rules.yaml", []byte("- rule: one\n  desc: d\n  condition: used\n  output: o\n  priority: INFO\n")},
+	}, Options{})
+	r.DropAnswered()
+	if n := len(r.Files[0].Warnings); n != 0 {
+		t.Errorf("%d warnings are left of the first file", n)
+	}
+	if text := r.Files[1].Text(); !strings.Contains(text, "idle") || strings.Contains(text, "used'") {
+		t.Errorf("of the last file:\n%s", text)
+	}
+}
+
 func TestReportOfARealLoadIsThatOfTheBadFile(t *testing.T) {
 	_, rep := Load(reportFiles(), Options{})
 	want := rep.Files[len(rep.Files)-1].Text()

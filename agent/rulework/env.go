@@ -47,7 +47,9 @@ func readRules(paths []string) ([]rules.File, error) {
 	var files []rules.File
 	for _, p := range paths {
 		if p == builtinRules {
-			files = append(files, rules.File{Name: defaultrules.FileName, Content: defaultrules.Content()})
+			for _, f := range defaultrules.Files() {
+				files = append(files, rules.File(f))
+			}
 			continue
 		}
 		names, err := expand(p, isRulesFile)
