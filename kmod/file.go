@@ -34,15 +34,30 @@ func places(release string) []string {
 	return append(out, BuiltPath(release))
 }
 
-// Find returns the file of the module for a kernel; root is where / is. The
-// error matches fs.ErrNotExist when there is none.
-func Find(root, release string) (string, error) {
+// Files returns the modules for a kernel that there are, the preferred one
+// first; root is where / is.
+func Files(root, release string) []string {
+	var out []string
 	for _, p := range places(release) {
 		if st, err := os.Stat(root + p); err == nil && st.Mode().IsRegular() {
-			return p, nil
+			out = append(out, p)
 		}
 	}
-	return "", fmt.Errorf("no module for %s, neither below /lib/modules/%s (updates/dkms, extra, updates) nor as %s: %w",
+	return out
+}
+
+// Find returns the first of Files. The error matches fs.ErrNotExist when there
+// is none.
+func Find(root, release string) (string, error) {
+	if all := Files(root, release); len(all) > 0 {
+		return all[0], nil
+	}
+	return "", ErrNoFile(release)
+}
+
+// ErrNoFile says where no module was found for a kernel.
+func ErrNoFile(release string) error {
+	return fmt.Errorf("no module for %s, neither below /lib/modules/%s (updates/dkms, extra, updates) nor as %s: %w",
 		release, release, BuiltPath(release), fs.ErrNotExist)
 }
 

@@ -64,6 +64,9 @@ func TestDriverOptions(t *testing.T) {
 	if d := cmp.Diff(want, o.Driver); d != "" {
 		t.Error(d)
 	}
+	if o, err = Parse(strings.Fields("driver load --build kmod")); err != nil || !o.Driver.Build || o.Driver.Kind != "kmod" {
+		t.Errorf("%+v, %v", o, err)
+	}
 }
 
 func TestCommandErrorsSayWhatToDo(t *testing.T) {

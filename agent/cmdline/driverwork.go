@@ -16,6 +16,7 @@ type DriverWork struct {
 	Release string // of build: the kernel, "": the running one
 	Headers string // of build: its build folder, "": the one below /lib/modules
 	File    string // of build: where the product goes; of load: the module; "": the usual place
+	Build   bool   // of load: build the module first when there is none that fits
 	Force   bool   // of build: also when it is there already, or would be refused
 	Verbose bool   // of build: show what the compilers say
 }
@@ -46,6 +47,7 @@ func driverCommand(o *Options) *cobra.Command {
 			"probes are loaded by the agent itself.\n"+
 			"Exit status: 0 it is loaded, 1 it cannot be loaded.")
 	load.Flags().StringVar(&d.File, "file", "", "load this `file`")
+	load.Flags().BoolVar(&d.Build, "build", false, "build it first when there is none for this kernel and this release")
 
 	unload := leaf(o, DriverUnload, "unload kmod", "unload the kernel module",
 		"Takes the module out of the kernel, once nobody uses it.\n"+

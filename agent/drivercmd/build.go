@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -61,9 +62,15 @@ func (s *System) buildModule(ctx context.Context, d *cmdline.DriverWork, release
 }
 
 // make runs a build in a folder of its own and puts its product in place.
-func (s *System) make(ctx context.Context, what, release, to string, verbose bool, build func(ctx context.Context, dir string, out io.Writer) (string, error)) error {
+func (s *System) make(ctx context.Context, what, release, to string, verbose bool, build func(ctx context.Context, dir string, out io.Writer) (string, error)) (failed error) {
 	// What cannot be written should be known before the compilers have run.
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+	undo, err := makeFolders(filepath.Dir(to))
+	defer func() {
+		if failed != nil {
+			undo()
+		}
+	}()
+	if err != nil {
 		return fmt.Errorf("build %s: no place for it: %w; choose another with --output", what, err)
 	}
 	if err := writable(filepath.Dir(to)); err != nil {
@@ -93,6 +100,24 @@ func (s *System) make(ctx context.Context, what, release, to string, verbose boo
 	}
 	_, err = fmt.Fprintf(s.Stdout, "built %s in %v\n", to, time.Since(began).Round(100*time.Millisecond))
 	return err
+}
+
+// makeFolders is os.MkdirAll that can be undone: undo removes the folders that
+// were made, as long as nobody has put anything into them.
+func makeFolders(dir string) (undo func(), err error) {
+	var made []string
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Lstat(d); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		made = append(made, d) // the deepest one first
+	}
+	undo = func() {
+		for _, d := range made {
+			_ = os.Remove(d)
+		}
+	}
+	return undo, os.MkdirAll(dir, 0o755)
 }
 
 // writable tries to make a file: permissions alone do not tell.

@@ -3,8 +3,10 @@
 package drivercmd
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/tiercel/tiercel/agent/cmdline"
@@ -27,10 +29,11 @@ type System struct {
 type module interface {
 	loaded() bool
 	info() (kmod.Info, error)
-	find(release string) (string, error)
+	files(release string) []string // the preferred one first
 	file(path string) (kmod.File, error)
 	load(path string) error
 	unload() error
+	dkms(release string) []kmod.DKMS
 }
 
 // hostModule is the running kernel's.
@@ -38,10 +41,11 @@ type hostModule struct{}
 
 func (hostModule) loaded() bool                     { return kmod.Loaded() }
 func (hostModule) info() (kmod.Info, error)         { return kmod.ReadInfo() }
-func (hostModule) find(rel string) (string, error)  { return kmod.Find("", rel) }
+func (hostModule) files(rel string) []string        { return kmod.Files("", rel) }
 func (hostModule) file(p string) (kmod.File, error) { return kmod.ReadFile(p) }
 func (hostModule) load(path string) error           { return kmod.Load(path) }
 func (hostModule) unload() error                    { return kmod.Unload() }
+func (hostModule) dkms(rel string) []kmod.DKMS      { return kmod.DKMSStates("", rel) }
 
 func (s *System) defaults() {
 	if s.release == nil {
@@ -101,14 +105,9 @@ func (s *System) load(d *cmdline.DriverWork) error {
 	if err != nil {
 		return err
 	}
-	path := d.File
-	if path == "" {
-		if path, err = s.module.find(release); err != nil {
-			return fmt.Errorf("load the module: %w; tiercel driver build kmod makes one", err)
-		}
-	}
-	if err := s.fits(path, release); err != nil {
-		return fmt.Errorf("load the module: %w", err)
+	path, err := s.toLoad(d, release)
+	if err != nil {
+		return err
 	}
 	if err := s.module.load(path); err != nil {
 		return explained(err, s.refusals())
@@ -122,6 +121,51 @@ func (s *System) load(d *cmdline.DriverWork) error {
 	}
 	_, err = fmt.Fprintf(s.Stdout, "loaded %s, version %s\n", path, info.Version)
 	return err
+}
+
+// toLoad returns the module's file, which it builds if it was asked to and
+// there is none that fits.
+func (s *System) toLoad(d *cmdline.DriverWork, release string) (string, error) {
+	path, err := d.File, error(nil)
+	if path == "" {
+		path, err = s.pick(release)
+	} else {
+		err = s.fits(path, release)
+	}
+	switch {
+	case err == nil:
+		return path, nil
+	case d.Build && d.File == "":
+		fmt.Fprintf(s.Stdout, "%v\n", err)
+		if err := s.build(&cmdline.DriverWork{Kind: drivers.Kmod}); err != nil {
+			return "", fmt.Errorf("load the module: there is none that fits, and it cannot be built: %w", err)
+		}
+		return kmod.BuiltPath(release), nil
+	case errors.Is(err, fs.ErrNotExist) && d.File == "":
+		err = fmt.Errorf("%w; tiercel driver build kmod makes one", err)
+	}
+	return "", fmt.Errorf("load the module: %w", err)
+}
+
+// pick returns the first of the modules for a kernel that fits. When none does
+// it returns the first, with the reason: after an upgrade that of DKMS may be
+// the old one still, and a newer one be built here.
+func (s *System) pick(release string) (string, error) {
+	all := s.module.files(release)
+	if len(all) == 0 {
+		return "", kmod.ErrNoFile(release)
+	}
+	var first error
+	for _, path := range all {
+		err := s.fits(path, release)
+		if err == nil {
+			return path, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return all[0], first
 }
 
 // alreadyLoaded judges the module that is there.

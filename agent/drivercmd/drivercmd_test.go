@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,7 +27,9 @@ type fake struct {
 	is      bool // loaded
 	says    kmod.Info
 	noInfo  error
-	path    string // of the module's file
+	path    string   // of the module's file
+	more    []string // files that fit, but come later
+	inDKMS  []kmod.DKMS
 	holds   kmod.File
 	refuses error // of load and unload
 	did     []string
@@ -36,13 +39,18 @@ func (f *fake) loaded() bool { return f.is }
 func (f *fake) info() (kmod.Info, error) {
 	return f.says, f.noInfo
 }
-func (f *fake) find(release string) (string, error) {
+func (f *fake) files(release string) []string {
 	if f.path == "" {
-		return "", fs.ErrNotExist
+		return nil
 	}
-	return f.path, nil
+	return append([]string{f.path}, f.more...)
 }
+func (f *fake) dkms(release string) []kmod.DKMS { return f.inDKMS }
 func (f *fake) file(path string) (kmod.File, error) {
+	if slices.Contains(f.more, path) {
+		s, err := kmod.Schema()
+		return kmod.File{Release: "6.1", Version: "1.0", Schema: s}, err
+	}
 	if path != f.path {
 		return kmod.File{}, fs.ErrNotExist
 	}
@@ -101,6 +109,9 @@ func TestCommands(t *testing.T) {
 		{"a module that fits is loaded", fake{path: "/m/tiercel.ko", holds: fits, says: ours}, nil, nil, "load kmod", "loaded /m/tiercel.ko, version 1.0", false, "load /m/tiercel.ko"},
 		{"another file", fake{path: "/x.ko", holds: fits, says: ours}, nil, nil, "load kmod --file /x.ko", "loaded /x.ko", false, "load /x.ko"},
 		{"there is none", fake{}, nil, nil, "load kmod", "tiercel driver build kmod makes one", true, ""},
+		{"that of DKMS is stale, ours fits", fake{path: "/dkms/tiercel.ko", holds: kmod.File{Release: "6.1", Version: "0.9", Schema: "old"}, more: []string{"/ours/tiercel.ko"}, says: ours}, nil, nil, "load kmod", "loaded /ours/tiercel.ko", false, "load /ours/tiercel.ko"},
+		{"there is none, and none can be built", fake{}, nil, []drivers.Finding{{Name: "kernel headers", Detail: "no /lib/modules/6.1/build", Advice: "install them"}}, "load --build kmod", "there is none that fits, and it cannot be built: build the module: it cannot be built here\nkernel headers: no /lib/modules/6.1/build; install them", true, ""},
+		{"one that fits is not built again", fake{path: "/m/tiercel.ko", holds: fits, says: ours}, locked, nil, "load --build kmod", "loaded /m/tiercel.ko", false, "load /m/tiercel.ko"},
 		{"it is of another release", fake{path: "/m/tiercel.ko", holds: kmod.File{Release: "6.1", Version: "0.9", Schema: "old"}}, nil, nil, "load kmod", "is of another version (0.9", true, ""},
 		{"it is for another kernel", fake{path: "/m/tiercel.ko", holds: kmod.File{Release: "5.10", Schema: schema(t)}}, nil, nil, "load kmod", "was built for the kernel 5.10, not for 6.1", true, ""},
 		{"loading twice is no failure", fake{is: true, says: ours}, nil, nil, "load kmod", "loaded already, version 1.0", false, ""},
@@ -154,6 +165,12 @@ func TestStatusTellsOfEveryDriver(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	f.is, f.says = true, kmod.Info{API: 1, Schema: "old", Version: "0.9"}
+	f.inDKMS = []kmod.DKMS{{Version: "0.9", State: kmod.DKMSFailed, Log: "/var/lib/dkms/tiercel/0.9/build/make.log"}}
+	defer func() {
+		if !strings.Contains(out, "DKMS: tiercel/0.9 failed to build for this kernel; /var/lib/dkms/tiercel/0.9/build/make.log says why") {
+			t.Errorf("nothing of DKMS: %s", out)
+		}
+	}()
 	if out, err = run(f, nil, nil, "status"); err != nil || !strings.Contains(out, "the loaded module is of another version (0.9") {
 		t.Errorf("%v: %s", err, out)
 	}
@@ -178,8 +195,8 @@ func TestAProductAppearsWholeOrNotAtAll(t *testing.T) {
 	if !errors.Is(err, broken) {
 		t.Error(err)
 	}
-	if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
+	if _, err := os.Stat(filepath.Dir(to)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a build that failed leaves an empty folder behind: %v", err)
 	}
 	err = s.make(context.Background(), "it", "6.1", to, true, func(_ context.Context, dir string, log io.Writer) (string, error) {
 		if _, err := io.WriteString(log, "CC main.o\n"); err != nil {

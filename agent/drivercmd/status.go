@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/tiercel/tiercel/drivers"
+	"github.com/tiercel/tiercel/kmod"
 )
 
 // State is how one driver is on this host.
@@ -30,17 +31,15 @@ func (s *System) states(release string) []State {
 
 func (s *System) moduleState(release string) State {
 	st := State{Driver: drivers.Kmod, Loaded: s.module.loaded()}
-	path, err := s.module.find(release)
-	if err == nil {
-		st.File = path
-		if err := s.fits(path, release); err != nil {
-			st.Detail = err.Error()
-		} else {
-			st.Fits = true
-			st.Detail = "built, not loaded (tiercel driver load kmod)"
-		}
-	} else {
+	path, err := s.pick(release)
+	st.File = path
+	switch {
+	case path == "":
 		st.Detail = "not built for this kernel (tiercel driver build kmod)"
+	case err != nil:
+		st.Detail = err.Error()
+	default:
+		st.Fits, st.Detail = true, "built, not loaded (tiercel driver load kmod)"
 	}
 	if !st.Loaded {
 		return st
@@ -63,15 +62,16 @@ func (s *System) status(asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	states := s.states(release)
+	states, dkms := s.states(release), s.module.dkms(release)
 	if asJSON {
 		e := json.NewEncoder(s.Stdout)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
 		return e.Encode(struct {
-			Kernel  string  `json:"kernel"`
-			Drivers []State `json:"drivers"`
-		}{release, states})
+			Kernel  string      `json:"kernel"`
+			Drivers []State     `json:"drivers"`
+			DKMS    []kmod.DKMS `json:"dkms"` // null: the module is not in DKMS's hands
+		}{release, states, dkms})
 	}
 	t := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "Linux %s\nDRIVER\tFILE\tSTATE\n", release)
@@ -82,5 +82,13 @@ func (s *System) status(asJSON bool) error {
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\n", st.Driver, file, st.Detail)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, d := range dkms {
+		if _, err := fmt.Fprintf(s.Stdout, "DKMS: tiercel/%s %s\n", d.Version, d.Advice()); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -71,7 +71,7 @@ func newHost(t *testing.T) *host {
 		t.Skip("no kernel headers here (Debian: apt-get install linux-headers-cloud-amd64)")
 	}
 	h := &host{dir: t.TempDir(), release: strings.Split(built[0], "/")[3]}
-	for _, d := range []string{"src", "tree", "modules/" + h.release} {
+	for _, d := range []string{"src", "var/lib/dkms", "lib/modules/" + h.release} {
 		if err := os.MkdirAll(filepath.Join(h.dir, d), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -82,37 +82,70 @@ func newHost(t *testing.T) *host {
 	return h
 }
 
-func (h *host) dkms(t *testing.T, args ...string) string {
+func (h *host) dkms(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	at := func(name string) string { return filepath.Join(h.dir, name) }
 	args = append(args, "-m", "tiercel", "-v", version, "--no-depmod",
-		"--dkmstree", at("tree"), "--sourcetree", at("src"), "--installtree", at("modules"))
+		"--dkmstree", at("var/lib/dkms"), "--sourcetree", at("src"), "--installtree", at("lib/modules"))
 	cmd := exec.Command("dkms", args...)
 	// The key that DKMS makes for itself is not to lie in this machine's own folder.
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "mok_signing_key="+at("mok.key"), "mok_certificate="+at("mok.pub"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		logs, _ := filepath.Glob(at("tree/tiercel/*/build/make.log"))
+		logs, _ := filepath.Glob(at("var/lib/dkms/tiercel/*/build/make.log"))
 		for _, l := range logs {
 			b, _ := os.ReadFile(l)
 			out = append(out, b...)
 		}
-		t.Fatalf("dkms %s: %v\n%s", args[0], err, out)
 	}
-	return string(out)
+	return string(out), err
 }
 
-// From the sources to a signed module which the agent takes for its own, and
+func (h *host) does(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := h.dkms(t, args...); err != nil {
+		t.Fatalf("dkms %s: %v\n%s", args[0], err, out)
+	}
+}
+
+// is checks what the agent would say of it.
+func (h *host) is(t *testing.T, want kmod.DKMSState) {
+	t.Helper()
+	all := kmod.DKMSStates(h.dir, h.release)
+	if len(all) != 1 || all[0].Version != version || all[0].State != want {
+		t.Errorf("DKMS's state is read as %+v, want %s", all, want)
+	}
+}
+
+// From the sources, by way of a build that fails, to a signed module which the agent takes for its own, and
 // back to nothing.
 func TestDKMSBuildsInstallsAndRemovesTheModule(t *testing.T) {
 	h := newHost(t)
-	h.dkms(t, "add")
-	h.dkms(t, "build", "-k", h.release)
-	h.dkms(t, "install", "-k", h.release)
-	if s := h.dkms(t, "status"); !strings.Contains(s, h.release) || !strings.Contains(s, ": installed") {
-		t.Errorf("status: %s", s)
+	h.does(t, "add")
+	h.is(t, kmod.DKMSAdded)
+	broken := filepath.Join(h.dir, "src", "tiercel-"+version, "version.h")
+	good, err := os.ReadFile(broken)
+	if err != nil {
+		t.Fatal(err)
 	}
-	files, _ := filepath.Glob(filepath.Join(h.dir, "modules", h.release, "updates/dkms/tiercel.ko*"))
+	if err := os.WriteFile(broken, []byte("#error broken\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := h.dkms(t, "build", "-k", h.release); err == nil || !strings.Contains(out, "#error broken") {
+		t.Errorf("%v: %s", err, out)
+	}
+	h.is(t, kmod.DKMSFailed)
+	if err := os.WriteFile(broken, good, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	h.does(t, "build", "-k", h.release)
+	h.is(t, kmod.DKMSBuilt)
+	h.does(t, "install", "-k", h.release)
+	h.is(t, kmod.DKMSInstalled)
+	if path, err := kmod.Find(h.dir, h.release); err != nil || !strings.Contains(path, "/updates/dkms/tiercel.ko") {
+		t.Errorf("the agent finds %q, %v", path, err)
+	}
+	files, _ := filepath.Glob(filepath.Join(h.dir, "lib/modules", h.release, "updates/dkms/tiercel.ko*"))
 	if len(files) != 1 {
 		t.Fatalf("installed %q", files)
 	}
@@ -132,7 +165,7 @@ func TestDKMSBuildsInstallsAndRemovesTheModule(t *testing.T) {
 			t.Error("DKMS has a key, but the module is not signed")
 		}
 	}
-	h.dkms(t, "remove", "--all")
+	h.does(t, "remove", "--all")
 	if _, err := os.Stat(files[0]); err == nil {
 		t.Error("the module is still there after remove")
 	}
