@@ -135,7 +135,7 @@ func (o *opening) open(open func(string, drivers.Options) (scap.Driver, error), 
 	defer close(o.opened)
 	o.drv, o.err = open(kind, opts)
 	if o.err != nil {
-		o.drv = nil
+		o.drv, o.err = nil, driverError{o.err}
 		return
 	}
 	o.src = o.drv

@@ -82,6 +82,7 @@ func (l *reloader) close() {
 // stays, and it is said why.
 func (l *reloader) reload() {
 	began := time.Now()
+	l.run.service.Reloading()
 	next, err := l.make()
 	if errors.Is(err, errLoopEnded) {
 		return
@@ -89,8 +90,12 @@ func (l *reloader) reload() {
 	if err == nil {
 		err = l.replace(next, began)
 	}
-	if err != nil && !errors.Is(err, errLoopEnded) {
+	switch {
+	case err == nil:
+		l.reloaded("")
+	case !errors.Is(err, errLoopEnded):
 		l.failed(err)
+		l.reloaded("the last reload failed, what was in force before stays: " + oneLine(err.Error()))
 	}
 	go debug.FreeOSMemory() // the garbage of loading, and the old plan
 }
@@ -252,6 +257,7 @@ func (w *watcher) take(next *run, info *metrics.Info) {
 			next.closing.Go(former.Close)
 		}
 	}
+	w.describe(p)
 	w.alerts = next.alerts
 	w.alerts.SetForm(next.form())
 	w.maxTimeouts = uint64(p.cfg.TimeoutsMax)

@@ -16,6 +16,7 @@ import (
 	"github.com/tiercel/tiercel/agent/cmdline"
 	"github.com/tiercel/tiercel/agent/config"
 	"github.com/tiercel/tiercel/agent/log"
+	"github.com/tiercel/tiercel/agent/notify"
 	"github.com/tiercel/tiercel/agent/output"
 	"github.com/tiercel/tiercel/agent/reload"
 	"github.com/tiercel/tiercel/drivers"
@@ -72,37 +73,41 @@ type run struct {
 	observer   *observer
 	watch      *watcher
 	reloader   *reloader
+	service    *notify.Manager // nil: nobody manages us
+
+	configuring bool // the step that runs reads what people write
 }
 
 // step is one step of a run. It returns done when the run has nothing more to
 // do.
 type step struct {
-	name string
-	do   func(*run) (done bool, err error)
+	name   string
+	do     func(*run) (done bool, err error)
+	config bool // its failures are mistakes in configuration or rules
 }
 
 // steps are a run, in order. The order is interface: it decides which of
 // several options is honoured.
 var steps = []step{
-	{"help", (*run).help},
-	{"schemas", (*run).schemas},
-	{"ignored calls", (*run).listIgnored},
-	{"event list", (*run).listEvents},
-	{"configuration", (*run).loadConfig},
-	{"version", (*run).version},
-	{"page size", (*run).pageSize},
-	{"plugins", (*run).plugins},
-	{"field list", (*run).listFields},
-	{"event sources", (*run).chooseSources},
-	{"validation", (*run).validate},
-	{"driver", (*run).openEarly},
-	{"rules", (*run).loadRules},
-	{"support", (*run).support},
-	{"outputs", (*run).initOutputs},
-	{"pid file", (*run).writePid},
-	{"system calls", (*run).selectCalls},
-	{"web server", (*run).serve},
-	{"events", (*run).watchEvents},
+	{"help", (*run).help, false},
+	{"schemas", (*run).schemas, false},
+	{"ignored calls", (*run).listIgnored, false},
+	{"event list", (*run).listEvents, false},
+	{"configuration", (*run).loadConfig, true},
+	{"version", (*run).version, false},
+	{"page size", (*run).pageSize, false},
+	{"plugins", (*run).plugins, true},
+	{"field list", (*run).listFields, false},
+	{"event sources", (*run).chooseSources, true},
+	{"validation", (*run).validate, false},
+	{"driver", (*run).openEarly, false},
+	{"rules", (*run).loadRules, true},
+	{"support", (*run).support, false},
+	{"outputs", (*run).initOutputs, true},
+	{"pid file", (*run).writePid, false},
+	{"system calls", (*run).selectCalls, true},
+	{"web server", (*run).serve, false},
+	{"events", (*run).watchEvents, false},
 }
 
 // textError is an error that is printed as it is, without "Error: ".
@@ -136,11 +141,15 @@ func Main(sys *System) int {
 	r := &run{System: sys, plan: &plan{}, log: log.NewSwitch(), closing: new(sync.WaitGroup)}
 	r.stderr = output.NewQueue(sys.Stderr, 4096)
 	err := r.steps()
+	if err == nil {
+		r.service.Stopping("Stopping")
+	}
 	err = errors.Join(err, r.tearDown())
 	status := 0
 	if err != nil {
 		status = r.report(err)
 	}
+	r.service.Close()
 	r.stderr.Close(nil, stderrTimeout)
 	return status
 }
@@ -153,11 +162,8 @@ func (r *run) report(err error) (status int) {
 	case text != "":
 		r.notice("Error: " + text)
 	}
-	var e *exitError
-	if errors.As(err, &e) {
-		return e.status
-	}
-	return 1
+	r.service.Status("Error: " + err.Error())
+	return r.exitStatus(err)
 }
 
 func (r *run) steps() error {
@@ -169,13 +175,16 @@ func (r *run) steps() error {
 	if opts.Command != cmdline.RunAgent {
 		return r.command()
 	}
+	r.beService()
 	for _, w := range opts.Warnings {
 		r.notice(w)
 	}
+	r.configuring = true
 	if _, err := r.configSource().Find(); err != nil {
 		return err // a missing -c file fails even together with --help
 	}
 	for _, s := range steps {
+		r.configuring = s.config
 		if done, err := s.do(r); done || err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/tiercel/tiercel/agent/capture"
 	"github.com/tiercel/tiercel/agent/drops"
 	"github.com/tiercel/tiercel/agent/metrics"
+	"github.com/tiercel/tiercel/agent/notify"
 	"github.com/tiercel/tiercel/agent/output"
 	"github.com/tiercel/tiercel/agent/reload"
 	"github.com/tiercel/tiercel/agent/replay"
@@ -47,6 +48,8 @@ type watcher struct {
 	posted   chan func() // what others want done between two reads
 	files    *reload.Watcher
 	reloader *reloader
+	service  *notify.Manager
+	proof    *proof // nil: events have been seen to flow, or nobody asks
 
 	start     time.Time
 	deadline  time.Time // zero: none
@@ -59,18 +62,19 @@ type watcher struct {
 	actions   *drops.Actions
 	batch     scap.Batch
 
-	events      uint64                    // looked at
-	detected    uint64                    // alerts made
-	ended       bool                      // a signal came while an alert waited for room
-	held        *container.Waiting[early] // alerts that wait for a container's details; nil: none do
-	observer    *observer                 // nil: nobody looks
-	info        *metrics.Info             // nil: nobody wants samples
-	capture     *capture.Capturer         // nil: off
-	captures    captureSettings           // of capture
-	counts      metrics.EventCounts
-	outputStats []output.OutputStats
-	stats       scap.Stats
-	retired     []retired // matches of rules that a reload has taken away, one entry a rule
+	events        uint64                    // looked at
+	detected      uint64                    // alerts made
+	ended         bool                      // a signal came while an alert waited for room
+	held          *container.Waiting[early] // alerts that wait for a container's details; nil: none do
+	observer      *observer                 // nil: nobody looks
+	info          *metrics.Info             // nil: nobody wants samples
+	capture       *capture.Capturer         // nil: off
+	captures      captureSettings           // of capture
+	counts        metrics.EventCounts
+	outputStats   []output.OutputStats
+	stats         scap.Stats
+	what, trouble string    // for the service manager: what runs, and why the last reload failed
+	retired       []retired // matches of rules that a reload has taken away, one entry a rule
 
 	timeouts, maxTimeouts uint64 // reads in a row without an event
 }
@@ -81,7 +85,7 @@ func (r *run) watchEvents() (bool, error) {
 		return true, err
 	}
 	w := &watcher{
-		matcher: r.matcher, maker: r.maker, alerts: r.alerts, log: r.log.Logger, signals: r.Signals, start: time.Now(),
+		matcher: r.matcher, maker: r.maker, alerts: r.alerts, log: r.log.Logger, signals: r.Signals, start: time.Now(), service: r.service,
 		posted: make(chan func()), files: r.files, maxTimeouts: uint64(r.cfg.TimeoutsMax),
 	}
 	if r.opts.MaxSeconds > 0 {
@@ -119,6 +123,10 @@ func (r *run) watchEvents() (bool, error) {
 		w.reloader = r.reloader
 		go r.reloader.serve()
 	}
+	w.describe(r.plan)
+	if r.service != nil {
+		w.proof = &proof{began: time.Now()}
+	}
 	return true, w.loop()
 }
 
@@ -139,6 +147,11 @@ func (w *watcher) loop() error {
 			return nil
 		case err != nil:
 			return fmt.Errorf("%s: %w", w.reading(), err)
+		}
+		if w.proof != nil {
+			if err := w.prove(time.Now()); err != nil {
+				return err
+			}
 		}
 		w.engine.PollContainers()
 		w.releaseHeld()
@@ -248,6 +261,7 @@ func (w *watcher) signal(s os.Signal) bool {
 }
 
 func (w *watcher) housekeeping(now time.Time) error {
+	w.service.Beat(now, w.status)
 	w.capture.Tick(now)
 	if err := w.alerts.Check(now); err != nil {
 		return err
