@@ -131,7 +131,7 @@ func fetchHeaders(cache, tools string, g *guestKernel) error {
 	if err != nil {
 		return err
 	}
-	native, err := machine.KernelArchive(cache, machine.AMD64)
+	native, err := g.KernelArchive(cache, machine.AMD64)
 	if err != nil {
 		return err
 	}

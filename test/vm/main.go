@@ -34,9 +34,10 @@ func main() {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "vmtest:", err)
+	var failed *failedError
 	var absent *missingError
 	var unavailable *machine.UnavailableError
-	if errors.As(err, &absent) || errors.As(err, &unavailable) {
+	if !errors.As(err, &failed) && (errors.As(err, &absent) || errors.As(err, &unavailable)) {
 		os.Exit(exitMissing)
 	}
 	os.Exit(1)
@@ -44,6 +45,9 @@ func main() {
 
 // missingError says that this machine lacks a program or a right.
 type missingError struct{ error }
+
+// failedError says that cells failed.
+type failedError struct{ error }
 
 func words(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' })
@@ -78,7 +82,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cells, err := prepareCells(*cache, rows, asked)
+	cells, absent, err := prepareCells(*cache, rows, asked)
 	unlock()
 	if err != nil {
 		return err
@@ -101,7 +105,7 @@ func run(ctx context.Context) error {
 		})
 	}
 	_ = group.Wait()
-	return report(cells)
+	return errors.Join(report(cells, absent), errors.Join(absent...))
 }
 
 // lockFolder waits until no other run prepares things in the folder.
@@ -116,9 +120,9 @@ func lockFolder(dir string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
-// prepareCells fetches and builds all that the cells need.
-func prepareCells(cache string, rows []machine.Row, asked []*kind) ([]*cell, error) {
-	var cells []*cell
+// prepareCells fetches and builds all that the cells need. Rows whose packages
+// cannot be had are told in absent, and the others run.
+func prepareCells(cache string, rows []machine.Row, asked []*kind) (cells []*cell, absent []error, err error) {
 	bins := map[*machine.Arch]string{}
 	for _, row := range rows {
 		var here []*kind
@@ -133,24 +137,29 @@ func prepareCells(cache string, rows []machine.Row, asked []*kind) ([]*cell, err
 		if bins[row.Arch] == "" {
 			bin, err := compile(cache, row.Arch)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			bins[row.Arch] = bin
 		}
 		fmt.Printf("preparing kernel %s\n", row.Name)
 		g, err := prepare(cache, row, here)
+		var unavailable *machine.UnavailableError
+		if errors.As(err, &unavailable) {
+			absent = append(absent, fmt.Errorf("kernel %s was not tested: %w", row.Name, err))
+			continue
+		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, k := range here {
 			cells = append(cells, &cell{kernel: g, kind: k, cache: cache, bin: bins[row.Arch],
 				dir: filepath.Join(cache, "cells", g.Release, k.name)})
 		}
 	}
-	if len(cells) == 0 {
-		return nil, errors.New("none of these kinds of cells is there for these kernels")
+	if len(cells) == 0 && len(absent) == 0 {
+		return nil, nil, errors.New("none of these kinds of cells is there for these kernels")
 	}
-	return cells, nil
+	return cells, absent, nil
 }
 
 // needed says what this machine lacks.

@@ -10,7 +10,7 @@ import (
 )
 
 // report prints the console of each cell that failed, and the matrix.
-func report(cells []*cell) error {
+func report(cells []*cell, absent []error) error {
 	var bad []string
 	for _, c := range cells {
 		if c.err == nil && len(c.said.Failed) == 0 {
@@ -33,6 +33,9 @@ func report(cells []*cell) error {
 		fmt.Printf("| %s | %s | %s |\n", c.kernel.Release, c.kind.name, outcome)
 	}
 	fmt.Println()
+	for _, err := range absent {
+		fmt.Println(strings.Join(strings.Fields(err.Error()), " "))
+	}
 	for _, c := range cells {
 		for _, what := range c.said.Notes {
 			fmt.Printf("%s %s: %s\n", c.kernel.Release, c.kind.name, what)
@@ -42,7 +45,7 @@ func report(cells []*cell) error {
 		}
 	}
 	if len(bad) > 0 {
-		return fmt.Errorf("%d of %d cells failed: %s", len(bad), len(cells), strings.Join(bad, ", "))
+		return &failedError{fmt.Errorf("%d of %d cells failed: %s", len(bad), len(cells), strings.Join(bad, ", "))}
 	}
 	return nil
 }

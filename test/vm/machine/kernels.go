@@ -13,26 +13,27 @@ import (
 
 // Row is a row of the matrix: the newest kernel of a line.
 type Row struct {
-	Name  string
-	match *regexp.Regexp // of its releases, as linux-image-RELEASE is named
-	Suite string         // whose compilers build its module
-	Arch  *Arch
+	Name   string
+	match  *regexp.Regexp // of its releases, as linux-image-RELEASE is named
+	suites []string       // that have it; versions vanish from them, so the newest is looked up
+	Suite  string         // whose compilers build its module
+	Arch   *Arch
 }
+
+var (
+	bullseye = []string{"debian-security bullseye-security"}
+	bookworm = []string{"debian bookworm", "debian-security bookworm-security"}
+	trixie   = []string{"debian trixie-backports"}
+)
 
 // Rows are the kernels that there are tests on, the oldest first.
 var Rows = []Row{
-	{"5.10", regexp.MustCompile(`^5\.10\.0-\d+-cloud-amd64$`), "bookworm", AMD64},
-	{"6.1", regexp.MustCompile(`^6\.1\.0-\d+-cloud-amd64$`), "bookworm", AMD64},
-	{"6.12", regexp.MustCompile(`^6\.12\.\d+\+deb12-cloud-amd64$`), "bookworm", AMD64},
-	{"7", regexp.MustCompile(`^7\.\d+\.\d+\+deb13-cloud-amd64$`), "trixie", AMD64},
-	{"6.1-arm64", regexp.MustCompile(`^6\.1\.0-\d+-cloud-arm64$`), "bookworm", ARM64},
-	{"6.12-arm64", regexp.MustCompile(`^6\.12\.\d+\+deb12-cloud-arm64$`), "bookworm", ARM64},
-}
-
-// Kernels of all rows; they vanish from the suites, so the newest is looked up.
-var kernelSuites = []string{
-	"debian-security bullseye-security", "debian bookworm", "debian-security bookworm-security",
-	"debian trixie-backports",
+	{"5.10", regexp.MustCompile(`^5\.10\.0-\d+-cloud-amd64$`), bullseye, "bookworm", AMD64},
+	{"6.1", regexp.MustCompile(`^6\.1\.0-\d+-cloud-amd64$`), bookworm, "bookworm", AMD64},
+	{"6.12", regexp.MustCompile(`^6\.12\.\d+\+deb12-cloud-amd64$`), bookworm, "bookworm", AMD64},
+	{"7", regexp.MustCompile(`^7\.\d+\.\d+\+deb13-cloud-amd64$`), trixie, "trixie", AMD64},
+	{"6.1-arm64", regexp.MustCompile(`^6\.1\.0-\d+-cloud-arm64$`), bookworm, "bookworm", ARM64},
+	{"6.12-arm64", regexp.MustCompile(`^6\.12\.\d+\+deb12-cloud-arm64$`), bookworm, "bookworm", ARM64},
 }
 
 // Named picks rows by name; an architecture names all its rows, and no name at
@@ -69,19 +70,17 @@ type Kernel struct {
 	Archive *Archive // has its headers
 }
 
-// KernelArchive is where the kernels of an architecture come from.
-func KernelArchive(cache string, arch *Arch) (*Archive, error) {
-	name := "kernels"
-	if arch != AMD64 {
-		name += "-" + arch.Name
-	}
-	return NewArchive(cache, name, arch.Name, kernelSuites...)
+// KernelArchive is where the packages of the row's kernel come from, built for
+// an architecture: what a kernel is built with runs on another than the kernel.
+func (k Row) KernelArchive(cache string, arch *Arch) (*Archive, error) {
+	codename, _, _ := strings.Cut(k.suites[0][strings.Index(k.suites[0], " ")+1:], "-")
+	return NewArchive(cache, "kernels-"+codename+"-"+arch.Name, arch.Name, k.suites...)
 }
 
 // FetchKernel brings the newest kernel of a row into the cache. Of kernels whose
 // modules are a package of their own (7 and newer), they are left out.
 func FetchKernel(cache string, row Row) (*Kernel, error) {
-	a, err := KernelArchive(cache, row.Arch)
+	a, err := row.KernelArchive(cache, row.Arch)
 	if err != nil {
 		return nil, err
 	}
