@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -99,7 +100,8 @@ func (r *run) ends() bool {
 // logRings says how CPUs share rings, and lowers a number that makes no sense.
 // The other drivers have a ring for each CPU, whatever is configured.
 func (r *run) logRings() {
-	if kind := r.cfg.Engine.Kind; kind == drivers.Kmod || kind == drivers.BPF {
+	kind := r.cfg.Engine.Kind
+	if (kind == drivers.Kmod || kind == drivers.BPF) && !slices.Contains(r.cfg.Engine.Fallback, drivers.ModernBPF) {
 		return
 	}
 	n, cpus := r.cfg.Engine.CPUsPerBuffer, uint32(runtime.NumCPU())
@@ -120,7 +122,7 @@ func (r *run) driverOptions() drivers.Options {
 	if r.cfg.Engine.Kind == drivers.Kmod {
 		preset, dropFailed = r.cfg.Engine.KmodPreset, r.cfg.Engine.KmodDropFailed
 	}
-	o := drivers.Options{CPUsPerRing: int(r.cfg.Engine.CPUsPerBuffer), DropFailedCalls: dropFailed, Snaplen: int(r.cfg.Snaplen)}
+	o := drivers.Options{CPUsPerRing: int(r.cfg.Engine.CPUsPerBuffer), DropFailedCalls: dropFailed, Snaplen: int(r.cfg.Snaplen), Fallback: r.cfg.Engine.Fallback}
 	o.PassedOver = func(kind string, err error) { r.log.Warn(fmt.Sprintf("The driver %s cannot run here: %v", kind, err)) }
 	if r.cfg.Engine.DynamicSnaplen {
 		o.DynamicSnaplen, o.FullCapture, o.StatsdPort = true, r.cfg.Engine.FullCapture, uint16(r.cfg.Engine.StatsdPort)
@@ -141,6 +143,8 @@ func (o *opening) open(open func(string, drivers.Options) (scap.Driver, error), 
 	o.src = o.drv
 	if kind == drivers.Auto {
 		log.Info(fmt.Sprintf("Driver chosen: %s", o.drv.Name()))
+	} else if opts.Fallback != nil && o.drv.Name() != kind {
+		log.Warn(fmt.Sprintf("Driver chosen: %s, in place of %s (engine.fallback)", o.drv.Name(), kind))
 	}
 	if o.early.IsEmpty() {
 		return

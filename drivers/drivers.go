@@ -7,6 +7,7 @@ package drivers
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tiercel/tiercel/scap"
 )
@@ -32,8 +33,11 @@ type Options struct {
 	DynamicSnaplen bool
 	FullCapture    [2]uint16
 	StatsdPort     uint16
-	// PassedOver, when not nil, is called by Open for each driver that auto tried
-	// and that does not run here, when another one will be tried.
+	// Fallback are the drivers to try, in this order, when the one that was asked
+	// for by name does not run here. They get the same options.
+	Fallback []string
+	// PassedOver, when not nil, is called by Open for each driver that does not run
+	// here, when another one will be tried.
 	PassedOver func(kind string, err error)
 }
 
@@ -51,17 +55,25 @@ var (
 	autoOrder = []string{ModernBPF, Kmod, BPF}
 )
 
-// Open opens a driver by kind. Its errors say what is missing and what to do.
-// The caller closes the driver.
+// Open opens a driver by kind, or what is to be taken in its place; its Name
+// says which one it is. Its errors say what is missing and what to do. The
+// caller closes the driver.
 func Open(kind string, o Options) (scap.Driver, error) {
 	if kind == Auto {
 		return openFirst(autoOrder, o)
 	}
-	open := byKind[kind]
-	if open == nil {
-		return nil, fmt.Errorf("open driver %q: there is no such driver; use auto, modern_bpf, bpf or kmod", kind)
+	kinds := []string{kind}
+	for _, k := range o.Fallback {
+		if !slices.Contains(kinds, k) {
+			kinds = append(kinds, k)
+		}
 	}
-	return open(o)
+	for _, k := range kinds {
+		if byKind[k] == nil {
+			return nil, fmt.Errorf("open driver %q: there is no such driver; use auto, modern_bpf, bpf or kmod", k)
+		}
+	}
+	return openFirst(kinds, o)
 }
 
 // openFirst opens the first driver that this kernel runs.

@@ -58,6 +58,49 @@ func TestAutoTakesTheFirstThatOpens(t *testing.T) {
 	}
 }
 
+// A driver that is asked for by name is that one or an error, unless others are
+// named to take its place.
+func TestFallback(t *testing.T) {
+	saved := byKind
+	t.Cleanup(func() { byKind = saved })
+	var opened []string
+	refuse := func(kind string) opener {
+		return func(Options) (scap.Driver, error) {
+			opened = append(opened, kind)
+			return nil, errors.New(kind + " is missing; load it")
+		}
+	}
+	fake := scaptest.NewDriver()
+	byKind = map[string]opener{
+		Kmod: refuse(Kmod), BPF: refuse(BPF),
+		ModernBPF: func(Options) (scap.Driver, error) { return fake, nil },
+	}
+	for _, c := range []struct {
+		name, kind string
+		fallback   []string
+		opens      bool
+		says       string // what is passed over, and the error
+	}{
+		{"none configured", Kmod, nil, false, "kmod is missing; load it"},
+		{"the first that runs", Kmod, []string{BPF, ModernBPF}, true, "passed over: kmod is missing; load it\npassed over: bpf is missing; load it\n"},
+		{"what runs needs none", ModernBPF, []string{Kmod}, true, ""},
+		{"none of them runs", Kmod, []string{Kmod, BPF}, false, "passed over: kmod is missing; load it\nkmod is missing; load it\nbpf is missing; load it"},
+		{"no such driver", Kmod, []string{"floppy"}, false, `open driver "floppy": there is no such driver; use auto, modern_bpf, bpf or kmod`},
+	} {
+		var says string
+		d, err := Open(c.kind, Options{Fallback: c.fallback, PassedOver: func(_ string, err error) { says += "passed over: " + err.Error() + "\n" }})
+		if err != nil {
+			says += err.Error()
+		}
+		if (d != nil) != c.opens || says != c.says {
+			t.Errorf("%s: %v, says %q, want %q", c.name, d, says, c.says)
+		}
+	}
+	if got := strings.Join(opened, " "); got != "kmod kmod bpf kmod bpf" {
+		t.Errorf("tried %s", got)
+	}
+}
+
 func TestEveryDriverOfAutoExists(t *testing.T) {
 	for _, k := range autoOrder {
 		if byKind[k] == nil {

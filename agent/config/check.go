@@ -67,6 +67,14 @@ func (c *Config) checkEngine() error {
 		return c.fail("engine.kind", "engine.kind '%s' is not a valid kind. Use one of modern_ebpf, kmod, bpf, auto, replay, nodriver", c.Engine.Kind)
 	}
 	c.Engine.Kind = kind
+	for i, name := range c.Engine.Fallback {
+		switch driver := engineKinds[name]; driver {
+		case "modern_bpf", "kmod", "bpf":
+			c.Engine.Fallback[i] = driver
+		default:
+			return c.fail("engine.fallback", "engine.fallback names '%s', which is no driver. Use modern_ebpf, kmod, bpf", name)
+		}
+	}
 	if kind == "replay" && c.Engine.CaptureFile == "" {
 		return c.fail("engine", "engine.kind is 'replay' but no engine.replay.capture_file specified.")
 	}

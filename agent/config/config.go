@@ -88,7 +88,8 @@ type RuleSwitch struct {
 
 // Engine says where events come from.
 type Engine struct {
-	Kind            string // modern_ebpf, kmod, bpf, auto, replay, nodriver
+	Kind            string   // modern_ebpf, kmod, bpf, auto, replay, nodriver
+	Fallback        []string // drivers in place of one that cannot run
 	KmodPreset      int64
 	KmodDropFailed  bool
 	CPUsPerBuffer   uint32

@@ -42,6 +42,8 @@ var Keys = []Key{
 
 	{Path: "engine.kind", Default: "auto", Doc: "where events come from: modern_ebpf (or modern_bpf), kmod, bpf, auto, replay, nodriver (Falco without the key: kmod)",
 		dst: func(c *Config) any { return &c.Engine.Kind }},
+	{Path: "engine.fallback", Ours: true, Doc: "drivers to use, in this order, when engine.kind names one that cannot run; the log says so. Without it that is an error; auto tries all anyway",
+		dst: func(c *Config) any { return &c.Engine.Fallback }},
 	{Path: "engine.kmod.buf_size_preset", Default: "4", Doc: "ring size: 1 is 1 MiB, each step doubles it",
 		dst: func(c *Config) any { return &c.Engine.KmodPreset }},
 	{Path: "engine.kmod.drop_failed_exit", Default: "false", Doc: "do not collect failed calls",

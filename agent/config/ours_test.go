@@ -18,6 +18,7 @@ func TestKeysThatAreNotFalcosAreStrict(t *testing.T) {
 		"engine: {kind: auto, modern_ebpf: {sampling_ratio: 3}}":         "engine.modern_ebpf.sampling_ratio must be a power of two from 1 to 128, but is 3",
 		"engine: {kind: auto, modern_ebpf: {full_capture_ports: 9-8}}":   `must be a port or a range such as 8000-8080, but is "9-8"`,
 		"engine: {kind: auto, modern_ebpf: {full_capture_ports: 99999}}": `must be a port or a range such as 8000-8080, but is "99999"`,
+		"engine: {kind: kmod, fallback: [modern_ebpf, auto]}":            "engine.fallback names 'auto', which is no driver. Use modern_ebpf, kmod, bpf (main.yaml:1:",
 		"outputs_spool: {dir: spool}":                                    `outputs_spool.dir must be an absolute path, but is "spool"`,
 		"metrics: {namespace: 'a-b'}":                                    `metrics.namespace must consist of letters, digits and _, but is "a-b"`,
 		"file_output: {permissions: '999'}":                              `file_output.permissions must be an octal mode such as 0640, but is "999"`,
@@ -34,6 +35,14 @@ func TestKeysThatAreNotFalcosCanBeNull(t *testing.T) {
 	c := must(t, main("state: {max_text_mb: null}\nengine: {kind: auto, modern_ebpf: {full_capture_ports: 8000-8080}}\n"))
 	if c.State.MaxTextMB != 256 || c.Engine.FullCapture != [2]uint16{8000, 8080} {
 		t.Errorf("%+v %v", c.State, c.Engine.FullCapture)
+	}
+}
+
+func TestFallbackTakesTheNamesOfEngineKind(t *testing.T) {
+	for _, text := range []string{"engine: {kind: kmod, fallback: [modern_ebpf, bpf]}", "engine: {kind: kmod, fallback: [modern_bpf, bpf]}"} {
+		if c := must(t, main(text)); strings.Join(c.Engine.Fallback, " ") != "modern_bpf bpf" {
+			t.Errorf("%s: %q", text, c.Engine.Fallback)
+		}
 	}
 }
 
