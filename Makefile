@@ -76,6 +76,9 @@ vagrant-test: ## the drivers' tests on a real distribution (BOX=debian12 DRIVER=
 portability: ## compile the shared probe sources as kernel module and as legacy probe
 	$(GO) test -count=1 -v -run Portab ./kmod/... ./bpf/...
 
+packages: ## deb, rpm, apk and tar of this commit, for amd64 and arm64, in dist/
+	$(GO) run ./packaging/build -version '$(VERSION)' -tags '$(TAGS)' -ldflags '$(LDFLAGS)' $(ARGS)
+
 lint: ## gofmt, go vet, staticcheck, clang-format
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not formatted: $$out"; exit 1; }
 	$(GO) vet ./...
@@ -91,4 +94,4 @@ fmt: ## format Go and C sources
 clean: ## remove what was built
 	rm -rf bin dist
 
-.PHONY: help build image run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest vagrant-test portability lint fmt clean
+.PHONY: help build image run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest vagrant-test portability packages lint fmt clean

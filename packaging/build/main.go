@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command build makes the packages: it compiles the agent, makes everything else
+// that a package holds from the tables that the agent itself reads, and lets nfpm
+// pack it. The same commit gives the same bytes. It runs in the root of the sources.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+)
+
+// options are what the command line asks for.
+type options struct {
+	out      string
+	archs    []string
+	formats  []string
+	version  versions
+	epoch    int64
+	tags     string
+	ldflags  string
+	sources  string   // root of the sources
+	made     []string // paths of the packages
+	progress func(format string, args ...any)
+}
+
+func main() {
+	var (
+		out     = flag.String("out", "dist", "`folder` for the packages")
+		version = flag.String("version", "", "`version` of the release, as the Makefile makes it")
+		archs   = flag.String("arch", "amd64,arm64", "`architectures`, with commas")
+		formats = flag.String("formats", "deb,rpm,apk,tar", "`kinds` of packages, with commas")
+		tags    = flag.String("tags", "", "build `tags`")
+		ldflags = flag.String("ldflags", "", "`options` of the linker")
+	)
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *out, *version, *archs, *formats, *tags, *ldflags); err != nil {
+		fmt.Fprintln(os.Stderr, "packages:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out, version, archs, formats, tags, ldflags string) error {
+	epoch, err := commitTime(ctx)
+	if err != nil {
+		return err
+	}
+	v, err := mapVersion(version, epoch)
+	if err != nil {
+		return err
+	}
+	o := &options{out: out, archs: list(archs), formats: list(formats), version: v, epoch: epoch, tags: tags, ldflags: ldflags, sources: ".",
+		progress: func(format string, args ...any) { fmt.Printf(format+"\n", args...) }}
+	return build(ctx, o)
+}
+
+func list(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// commitTime is the time that all files of the packages bear.
+func commitTime(ctx context.Context) (int64, error) {
+	if s := os.Getenv("SOURCE_DATE_EPOCH"); s != "" {
+		return parseEpoch(s)
+	}
+	out, err := exec.CommandContext(ctx, "git", "log", "-1", "--format=%ct").Output()
+	if err != nil {
+		return 0, fmt.Errorf("the time of the commit: %w (no git clone? set SOURCE_DATE_EPOCH)", err)
+	}
+	return parseEpoch(string(out))
+}
+
+// build makes all packages, and the list of their sums.
+func build(ctx context.Context, o *options) error {
+	work, err := os.MkdirTemp("", "tiercel-packages-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	out, err := filepath.Abs(o.out)
+	if err != nil {
+		return err
+	}
+	o.out = out
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return err
+	}
+	if err := removeOld(o.out); err != nil {
+		return err
+	}
+	tools := filepath.Join(work, "tools")
+	if err := command(ctx, o, "packaging/tools", nil, "go", "build", "-o", tools+"/", "tool"); err != nil {
+		return fmt.Errorf("the tools that make packages: %w", err)
+	}
+	for _, arch := range o.archs {
+		s := &stage{options: o, arch: arch, dir: filepath.Join(work, arch), tools: tools}
+		if err := s.fill(ctx); err != nil {
+			return fmt.Errorf("%s: %w", arch, err)
+		}
+		if err := s.pack(ctx); err != nil {
+			return fmt.Errorf("%s: %w", arch, err)
+		}
+	}
+	return writeSums(o.out, o.made)
+}
+
+// removeOld takes away packages of earlier builds, so that dist/*.deb are those of this one.
+func removeOld(dir string) error {
+	for _, pattern := range []string{"*.deb", "*.rpm", "*.apk", "tiercel-*-linux-*.tar.gz"} {
+		old, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range old {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// command runs a program in a folder of the sources.
+func command(ctx context.Context, o *options, dir string, env []string, name string, args ...string) error {
+	c := exec.CommandContext(ctx, name, args...)
+	c.Dir = filepath.Join(o.sources, dir)
+	c.Env = append(append(os.Environ(), "CGO_ENABLED=0", fmt.Sprintf("SOURCE_DATE_EPOCH=%d", o.epoch)), env...)
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return nil
+}

@@ -1,0 +1,2 @@
+rm -rf /var/lib/tiercel /var/cache/tiercel
+exit 0

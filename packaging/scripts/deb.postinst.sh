@@ -1,0 +1,50 @@
+case "$1" in
+configure | abort-upgrade | abort-deconfigure | abort-remove) ;;
+*) exit 0 ;;
+esac
+
+# A package that comes back after a removal starts again what the removal stopped.
+back=
+if [ -e /var/lib/tiercel/.removed ]; then
+	rm -f /var/lib/tiercel/.removed
+	rmdir --ignore-fail-on-non-empty /var/lib/tiercel
+	back=yes
+fi
+
+# The first time, or after a first time that was interrupted: choose a driver.
+# Later the choice is the administrator's, also when it is "none".
+if [ "$1" = configure ] && [ -z "${2:-}" ]; then
+	if [ ! -L /etc/systemd/system/tiercel.service ] && command -v deb-systemd-helper >/dev/null; then
+		deb-systemd-helper enable "$(chosen_unit)" >/dev/null || say "could not enable the service; do it with: tiercel driver set auto"
+	fi
+	back=yes
+fi
+
+booted || exit 0
+systemctl --system daemon-reload >/dev/null || true
+
+# Starting and restarting go through deb-systemd-invoke, which obeys policy-rc.d.
+if [ -n "$back" ]; then
+	unit=$(readlink /etc/systemd/system/tiercel.service || true)
+	[ -n "$unit" ] || exit 0
+	if ! config_ok; then
+		say_not_started
+	elif ! deb-systemd-invoke start "${unit##*/}" >/dev/null; then
+		say_failed
+	fi
+	exit 0
+fi
+
+running=
+for u in $units; do
+	if systemctl --quiet is-active "$u"; then
+		running=$u
+	fi
+done
+[ -n "$running" ] || exit 0
+if ! config_ok; then
+	say_kept
+elif ! deb-systemd-invoke try-restart "$running" >/dev/null; then
+	say_failed
+fi
+exit 0

@@ -1,0 +1,4 @@
+case "$1" in
+remove | upgrade | deconfigure) remove_module --all ;;
+esac
+exit 0

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the scripts of the module's packages share; the build puts it in front of
+# each, with the version in its place.
+# shellcheck disable=SC2034,SC2317 # not every script uses all of it
+set -eu
+
+version=@VERSION@
+
+say() { echo "tiercel-dkms: $*" >&2; }
+
+# Builds and installs the module for the running kernel and for those that have
+# headers. A build that fails is DKMS' own message and log; the package is whole,
+# and the agent takes another driver.
+build_module() {
+	dkms add -m tiercel -v "$version" >/dev/null 2>&1 || true # it may be there already
+	built=
+	for headers in /lib/modules/*/build; do
+		[ -e "$headers/Makefile" ] || continue
+		kernel=${headers%/build}
+		kernel=${kernel##*/}
+		if dkms install -m tiercel -v "$version" -k "$kernel"; then
+			built="$built $kernel"
+		else
+			say "the module could not be built for kernel $kernel; why is in /var/lib/dkms/tiercel/$version. Until then 'tiercel-auto' uses another driver"
+		fi
+	done
+	if [ -z "$built" ]; then
+		say "no module is built yet: kernel headers are missing (Debian: linux-headers-ARCH, others: kernel-devel). DKMS builds it once they are there"
+	fi
+}
+
+remove_module() { # OPTION...: those of dkms remove
+	if [ -n "$(dkms status -m tiercel -v "$version" 2>/dev/null)" ]; then
+		dkms remove -m tiercel -v "$version" "$@" >/dev/null || true
+	fi
+}

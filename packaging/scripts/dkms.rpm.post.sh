@@ -1,0 +1,2 @@
+build_module
+exit 0

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the scripts of all packages share; the build puts it in front of each.
+# shellcheck disable=SC2034,SC2317 # not every script uses all of it
+set -eu
+
+units="tiercel-auto.service tiercel-modern-bpf.service tiercel-kmod.service tiercel-bpf.service"
+
+say() { echo "tiercel: $*" >&2; }
+
+# Is systemd the running init, and not only a package in a chroot or an image?
+booted() { [ -d /run/systemd/system ]; }
+
+# The unit of the driver that TIERCEL_DRIVER names, else the one that picks by itself.
+chosen_unit() {
+	case "${TIERCEL_DRIVER:-auto}" in
+	auto) echo tiercel-auto.service ;;
+	modern_bpf | modern-bpf | modern_ebpf) echo tiercel-modern-bpf.service ;;
+	kmod) echo tiercel-kmod.service ;;
+	bpf) echo tiercel-bpf.service ;;
+	*)
+		say "TIERCEL_DRIVER=$TIERCEL_DRIVER is none of auto, modern_bpf, kmod, bpf: taking auto; change it with: tiercel driver set NAME"
+		echo tiercel-auto.service
+		;;
+	esac
+}
+
+# Would the agent that is installed now start with the configuration that is there?
+# If not, problem is the first line of what it says.
+problem=
+config_ok() {
+	if problem=$(timeout 120 /usr/bin/tiercel --dry-run 2>&1); then
+		return 0
+	fi
+	# Its last words are the reason; what comes before are the files that it read.
+	problem=$(printf '%s\n' "$problem" | grep -i -m 1 -E 'error|invalid|cannot|could not|must' || printf '%s\n' "$problem" | tail -n 1)
+	return 1
+}
+
+# The old agent goes on while the new one would refuse what it is given.
+say_kept() {
+	say "the new version does not accept the installed configuration or rules, so the running service stays as it was. $problem. Correct it, check with 'tiercel --dry-run', then: systemctl restart tiercel"
+}
+
+say_not_started() {
+	say "installed, but not started: the configuration or rules do not load. $problem. Correct it, check with 'tiercel --dry-run', then: systemctl start tiercel"
+}
+
+say_failed() {
+	say "installed, but the service did not start. Why: journalctl -u tiercel -n 20; what this kernel offers: tiercel driver doctor"
+}
+
+# The module is nobody's once the agent is gone.
+unload_module() {
+	if [ -d /sys/module/tiercel ]; then
+		/usr/bin/tiercel driver unload kmod >/dev/null 2>&1 || say "the kernel module is still in use and stays loaded until the next boot"
+	fi
+}
