@@ -24,7 +24,7 @@ func (r *run) command() error {
 	switch r.opts.Command {
 	case cmdline.DriverDoctor:
 		return drivers.WriteDoctor(r.Stdout, r.opts.JSON)
-	case cmdline.DriverBuild, cmdline.DriverLoad, cmdline.DriverUnload, cmdline.DriverStatus:
+	case cmdline.DriverBuild, cmdline.DriverLoad, cmdline.DriverUnload, cmdline.DriverSet, cmdline.DriverStatus:
 		return drivercmd.Run(drivercmd.System{Stdout: r.Stdout, Version: Version}, r.opts)
 	case cmdline.Health:
 		return r.askHealth()

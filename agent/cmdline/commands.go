@@ -26,6 +26,7 @@ const (
 	DriverBuild   Command = "driver build"
 	DriverLoad    Command = "driver load"
 	DriverUnload  Command = "driver unload"
+	DriverSet     Command = "driver set"
 	DriverStatus  Command = "driver status"
 
 	RulesCheck       Command = "rules check"

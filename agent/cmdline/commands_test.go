@@ -23,6 +23,7 @@ func TestCommandsAreTheFirstWord(t *testing.T) {
 		{"that builds", []string{"driver", "build", "kmod", "--force"}, DriverBuild},
 		{"that loads", []string{"driver", "load", "kmod"}, DriverLoad},
 		{"that unloads", []string{"driver", "unload", "kmod"}, DriverUnload},
+		{"that sets the driver of the service", []string{"driver", "set", "auto", "--force"}, DriverSet},
 		{"that tells of drivers", []string{"driver", "status", "-j"}, DriverStatus},
 		{"that asks how the agent is", []string{"health", "--timeout", "1s", "-c", "x.yaml"}, Health},
 		{"another word is ignored", []string{"watch", "-A"}, RunAgent},
@@ -86,6 +87,8 @@ func TestCommandErrorsSayWhatToDo(t *testing.T) {
 		{"driver build", "driver build needs the name of one driver, kmod or bpf; see tiercel driver build --help"},
 		{"driver unload kmod bpf", "driver unload needs the name of one driver, kmod or bpf; see tiercel driver unload --help"},
 		{"driver build floppy", "driver build: there is no driver 'floppy'; there are kmod and bpf"},
+		{"driver set", "driver set needs the name of one driver, auto, modern_bpf, kmod or bpf; see tiercel driver set --help"},
+		{"driver set floppy", "driver set: there is no driver 'floppy'; there are auto, modern_bpf, kmod or bpf"},
 		{"driver status kmod", "driver status takes no argument, but there is 'kmod'"},
 		{"health now", "health takes no argument, but there is 'now'"},
 		{"-M -5", "Argument '-5' of -M failed to parse: a run cannot last less than no time"},
@@ -188,7 +191,7 @@ func TestWorkErrors(t *testing.T) {
 }
 
 func TestEveryCommandDocumentsItsExitStatus(t *testing.T) {
-	for _, words := range []string{"rules check", "rules test", "rules profile", "rules explain-plan", "syscalls explain", "syscalls diff", "driver build", "driver load", "driver unload"} {
+	for _, words := range []string{"rules check", "rules test", "rules profile", "rules explain-plan", "syscalls explain", "syscalls diff", "driver build", "driver load", "driver unload", "driver set"} {
 		o, err := Parse(append(strings.Fields(words), "--help"))
 		if err != nil || !strings.Contains(o.HelpText, "Exit status: 0") {
 			t.Errorf("%s: %v\n%s", words, err, o.HelpText)

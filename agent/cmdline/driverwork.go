@@ -12,12 +12,13 @@ import (
 // DriverWork is what the commands about drivers were asked for; doctor has
 // only Options.JSON.
 type DriverWork struct {
-	Kind    string // of build, load and unload: kmod or bpf
+	Kind    string // of build, load and unload: kmod or bpf; of set also auto and modern_bpf
 	Release string // of build: the kernel, "": the running one
 	Headers string // of build: its build folder, "": the one below /lib/modules
 	File    string // of build: where the product goes; of load: the module; "": the usual place
 	Build   bool   // of load: build the module first when there is none that fits
-	Force   bool   // of build: also when it is there already, or would be refused
+	Force   bool   // of build: also when it is there already, or would be refused; of set: also when it cannot run
+	Root    string // of set: where the system is, "": here
 	Verbose bool   // of build: show what the compilers say
 }
 
@@ -54,9 +55,10 @@ func driverCommand(o *Options) *cobra.Command {
 			"Exit status: 0 it is not loaded any more, 1 it cannot be unloaded.")
 
 	status := leaf(o, DriverStatus, "status", "say which drivers are built, loaded and in use",
-		"Says which drivers are there for this kernel, whether they fit this release, and which module is loaded.")
+		"Says which drivers are there for this kernel, whether they fit this release, which module is loaded, and which\n"+
+			"driver the service is set to.")
 	status.Flags().BoolVarP(&o.JSON, "json", "j", false, "print JSON")
-	return branch(o, "driver", "about kernel drivers", doctor, build, load, unload, status)
+	return branch(o, "driver", "about kernel drivers", doctor, build, load, unload, driverSetCommand(o), status)
 }
 
 // isDriver reports whether the command is one about drivers.
@@ -69,6 +71,9 @@ func (o *Options) driverKind(args []string) error {
 			return fmt.Errorf("%s takes no argument, but there is '%s'", o.Command, args[0])
 		}
 		return nil
+	}
+	if o.Command == DriverSet {
+		return o.serviceKind(args)
 	}
 	if len(args) != 1 {
 		return fmt.Errorf("%s needs the name of one driver, %s; see tiercel %s --help", o.Command, strings.Join(driverKinds, " or "), o.Command)

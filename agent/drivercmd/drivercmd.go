@@ -23,6 +23,10 @@ type System struct {
 	release   func() (string, error)
 	obstacles func() (refused, unbuildable []drivers.Finding)
 	module    module
+	doctor    func() *drivers.Diagnosis
+	systemctl func(args ...string) (string, error)
+	booted    func() bool // with systemd
+	host      string      // where / is; "" but in tests
 }
 
 // module is what can be done with kernel modules.
@@ -57,6 +61,15 @@ func (s *System) defaults() {
 	if s.module == nil {
 		s.module = hostModule{}
 	}
+	if s.doctor == nil {
+		s.doctor = drivers.Doctor
+	}
+	if s.systemctl == nil {
+		s.systemctl = systemctl
+	}
+	if s.booted == nil {
+		s.booted = booted
+	}
 }
 
 // Run does what the command line asks for.
@@ -66,6 +79,9 @@ func Run(s System, o *cmdline.Options) error {
 		return s.status(o.JSON)
 	}
 	d := &o.Driver
+	if o.Command == cmdline.DriverSet {
+		return s.set(d)
+	}
 	if d.Kind == drivers.ModernBPF {
 		return s.modern(o.Command)
 	}
@@ -116,8 +132,8 @@ func (s *System) load(d *cmdline.DriverWork) error {
 	if err == nil {
 		err = info.Check()
 	}
-	if err != nil {
-		return fmt.Errorf("the module %s was loaded, but does not answer: %w", path, err)
+	if err != nil { // its file did not tell; what we have loaded we take away again
+		return errors.Join(fmt.Errorf("the module %s is not for this agent and was unloaded again: %w", path, err), s.module.unload())
 	}
 	_, err = fmt.Fprintf(s.Stdout, "loaded %s, version %s\n", path, info.Version)
 	return err

@@ -49,7 +49,7 @@ func (f *fake) dkms(release string) []kmod.DKMS { return f.inDKMS }
 func (f *fake) file(path string) (kmod.File, error) {
 	if slices.Contains(f.more, path) {
 		s, err := kmod.Schema()
-		return kmod.File{Release: "6.1", Version: "1.0", Schema: s}, err
+		return kmod.File{Release: "6.1", Version: "1.0", API: "1", Schema: s}, err
 	}
 	if path != f.path {
 		return kmod.File{}, fs.ErrNotExist
@@ -94,7 +94,7 @@ var locked = []drivers.Finding{{Name: "module signatures", Status: drivers.Missi
 
 func TestCommands(t *testing.T) {
 	ours := kmod.Info{API: 1, Schema: schema(t), Version: "1.0"}
-	fits := kmod.File{Release: "6.1", Version: "1.0", Schema: schema(t)}
+	fits := kmod.File{Release: "6.1", Version: "1.0", API: "1", Schema: schema(t)}
 	other := kmod.Info{API: 1, Schema: "old", Version: "0.9"}
 	for _, c := range []struct {
 		name    string
@@ -113,7 +113,7 @@ func TestCommands(t *testing.T) {
 		{"there is none, and none can be built", fake{}, nil, []drivers.Finding{{Name: "kernel headers", Detail: "no /lib/modules/6.1/build", Advice: "install them"}}, "load --build kmod", "there is none that fits, and it cannot be built: build the module: it cannot be built here\nkernel headers: no /lib/modules/6.1/build; install them", true, ""},
 		{"one that fits is not built again", fake{path: "/m/tiercel.ko", holds: fits, says: ours}, locked, nil, "load --build kmod", "loaded /m/tiercel.ko", false, "load /m/tiercel.ko"},
 		{"it is of another release", fake{path: "/m/tiercel.ko", holds: kmod.File{Release: "6.1", Version: "0.9", Schema: "old"}}, nil, nil, "load kmod", "is of another version (0.9", true, ""},
-		{"it is for another kernel", fake{path: "/m/tiercel.ko", holds: kmod.File{Release: "5.10", Schema: schema(t)}}, nil, nil, "load kmod", "was built for the kernel 5.10, not for 6.1", true, ""},
+		{"it is for another kernel", fake{path: "/m/tiercel.ko", holds: kmod.File{Release: "5.10", API: "1", Schema: schema(t)}}, nil, nil, "load kmod", "was built for the kernel 5.10, not for 6.1", true, ""},
 		{"loading twice is no failure", fake{is: true, says: ours}, nil, nil, "load kmod", "loaded already, version 1.0", false, ""},
 		{"one of another release is loaded", fake{is: true, says: other}, nil, nil, "load kmod", "the loaded module is of another version (0.9", true, ""},
 		{"somebody else's module has our name", fake{is: true, noInfo: errors.New("no device")}, nil, nil, "load kmod", "a module called tiercel is loaded already, but cannot be used: no device", true, ""},
@@ -149,7 +149,7 @@ func TestCommands(t *testing.T) {
 }
 
 func TestStatusTellsOfEveryDriver(t *testing.T) {
-	f := &fake{path: "/m/tiercel.ko", holds: kmod.File{Release: "6.1", Schema: schema(t)}}
+	f := &fake{path: "/m/tiercel.ko", holds: kmod.File{Release: "6.1", API: "1", Schema: schema(t)}}
 	out, err := run(f, nil, nil, "status", "-j")
 	if err != nil {
 		t.Fatal(err)

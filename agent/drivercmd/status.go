@@ -62,7 +62,7 @@ func (s *System) status(asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	states, dkms := s.states(release), s.module.dkms(release)
+	states, dkms, service := s.states(release), s.module.dkms(release), s.service("")
 	if asJSON {
 		e := json.NewEncoder(s.Stdout)
 		e.SetEscapeHTML(false)
@@ -70,8 +70,9 @@ func (s *System) status(asJSON bool) error {
 		return e.Encode(struct {
 			Kernel  string      `json:"kernel"`
 			Drivers []State     `json:"drivers"`
-			DKMS    []kmod.DKMS `json:"dkms"` // null: the module is not in DKMS's hands
-		}{release, states, dkms})
+			DKMS    []kmod.DKMS `json:"dkms"`    // null: the module is not in DKMS's hands
+			Service *Service    `json:"service"` // null: no unit is installed
+		}{release, states, dkms, service})
 	}
 	t := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "Linux %s\nDRIVER\tFILE\tSTATE\n", release)
@@ -90,5 +91,8 @@ func (s *System) status(asJSON bool) error {
 			return err
 		}
 	}
-	return nil
+	if service != nil {
+		_, err = fmt.Fprintf(s.Stdout, "Service: %s\n", service)
+	}
+	return err
 }
