@@ -124,6 +124,9 @@ func Open(opts Options) (*Driver, error) {
 func openDevice() (int, error) {
 	fd, err := unix.Open(devicePath, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	switch {
+	case errors.Is(err, unix.ENOENT) && Loaded():
+		return -1, fmt.Errorf("there is no %s, but a module called %s is loaded: it is somebody else's, or /dev is not the host's; "+
+			"end it with rmmod %s, then load ours with tiercel driver load kmod", devicePath, ModuleName, ModuleName)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
 		return -1, fmt.Errorf("%s: %w; load it with tiercel driver load kmod (tiercel driver build kmod makes it)", devicePath, ErrNotLoaded)
 	case errors.Is(err, unix.EUSERS):

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -65,6 +66,7 @@ func ErrNoFile(release string) error {
 type File struct {
 	Release string // of the kernel that it was built for
 	Version string // of the Tiercel that it was built from
+	API     string // number of the interface
 	Schema  string // see Schema
 }
 
@@ -97,6 +99,8 @@ func ReadFile(path string) (File, error) {
 			f.Release, _, _ = strings.Cut(value, " ")
 		case "version":
 			f.Version = value
+		case "api":
+			f.API = value
 		case "schema":
 			f.Schema = value
 		}
@@ -116,8 +120,9 @@ func (f File) Check(path, release string) error {
 	switch {
 	case f.Release != release:
 		return fmt.Errorf("%s was built for the kernel %s, not for %s; %s", path, f.Release, release, build)
-	case f.Schema != schema:
-		return fmt.Errorf("%s is of another version (%s: events %s; needed: %s); %s", path, f.Version, f.Schema, schema, build)
+	case f.API != strconv.Itoa(apiVersion) || f.Schema != schema:
+		return fmt.Errorf("%s is of another version (%s: interface %s, events %s; needed: %d, %s); %s",
+			path, f.Version, f.API, f.Schema, apiVersion, schema, build)
 	}
 	return nil
 }

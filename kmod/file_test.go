@@ -42,9 +42,10 @@ func TestAFileIsHeldAgainstKernelAndRelease(t *testing.T) {
 		file File
 		says string
 	}{
-		{"it fits", File{Release: "6.1.0-9", Version: "1", Schema: schema}, ""},
-		{"another kernel", File{Release: "6.1.0-8", Version: "1", Schema: schema}, "was built for the kernel 6.1.0-8, not for 6.1.0-9"},
-		{"another release of ours", File{Release: "6.1.0-9", Version: "0.9", Schema: "old"}, "is of another version (0.9: events old"},
+		{"it fits", File{Release: "6.1.0-9", Version: "1", API: "1", Schema: schema}, ""},
+		{"another kernel", File{Release: "6.1.0-8", Version: "1", API: "1", Schema: schema}, "was built for the kernel 6.1.0-8, not for 6.1.0-9"},
+		{"other events", File{Release: "6.1.0-9", Version: "0.9", API: "1", Schema: "old"}, "is of another version (0.9: interface 1, events old; needed: 1, " + schema},
+		{"another interface", File{Release: "6.1.0-9", Version: "2.0", API: "2", Schema: schema}, "is of another version (2.0: interface 2, events"},
 		{"somebody else's module", File{Release: "6.1.0-9"}, "is of another version"},
 	} {
 		err := c.file.Check("x.ko", "6.1.0-9")

@@ -54,6 +54,9 @@ func (f *fake) file(path string) (kmod.File, error) {
 	if path != f.path {
 		return kmod.File{}, fs.ErrNotExist
 	}
+	if !strings.HasSuffix(path, ".ko") {
+		return kmod.File{}, kmod.ErrCompressed
+	}
 	return f.holds, nil
 }
 func (f *fake) load(path string) error {
@@ -110,6 +113,7 @@ func TestCommands(t *testing.T) {
 		{"another file", fake{path: "/x.ko", holds: fits, says: ours}, nil, nil, "load kmod --file /x.ko", "loaded /x.ko", false, "load /x.ko"},
 		{"there is none", fake{}, nil, nil, "load kmod", "tiercel driver build kmod makes one", true, ""},
 		{"that of DKMS is stale, ours fits", fake{path: "/dkms/tiercel.ko", holds: kmod.File{Release: "6.1", Version: "0.9", Schema: "old"}, more: []string{"/ours/tiercel.ko"}, says: ours}, nil, nil, "load kmod", "loaded /ours/tiercel.ko", false, "load /ours/tiercel.ko"},
+		{"a compressed one tells only once it is loaded", fake{path: "/m/tiercel.ko.xz", says: other}, nil, nil, "load kmod", "the module /m/tiercel.ko.xz is not for this agent and was unloaded again: the loaded module is of another version (0.9", true, "load /m/tiercel.ko.xz, unload"},
 		{"there is none, and none can be built", fake{}, nil, []drivers.Finding{{Name: "kernel headers", Detail: "no /lib/modules/6.1/build", Advice: "install them"}}, "load --build kmod", "there is none that fits, and it cannot be built: build the module: it cannot be built here\nkernel headers: no /lib/modules/6.1/build; install them", true, ""},
 		{"one that fits is not built again", fake{path: "/m/tiercel.ko", holds: fits, says: ours}, locked, nil, "load --build kmod", "loaded /m/tiercel.ko", false, "load /m/tiercel.ko"},
 		{"it is of another release", fake{path: "/m/tiercel.ko", holds: kmod.File{Release: "6.1", Version: "0.9", Schema: "old"}}, nil, nil, "load kmod", "is of another version (0.9", true, ""},

@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/stringify.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
@@ -360,3 +361,4 @@ MODULE_LICENSE("Dual MIT/GPL");
 MODULE_DESCRIPTION("System call events for Tiercel");
 MODULE_VERSION(TCL_VERSION);
 MODULE_INFO(schema, TCL_SCHEMA);
+MODULE_INFO(api, __stringify(TCL_API_VERSION));
