@@ -30,14 +30,20 @@ var accepted = map[string]string{}
 // memory that is not there faults, and a fault in the kernel is an event.
 var untold = scap.NewSyscallSet(scap.SCPageFaultKernel)
 
-// parityKinds are the drivers that are compared, the first with all others.
-var parityKinds = []string{"modern_bpf", "kmod", "bpf"}
+// parityKinds are the drivers that are compared, the first with all others:
+// those that TIERCEL_PARITY names, 1 is all of them.
+func parityKinds() []string {
+	if v := os.Getenv("TIERCEL_PARITY"); v != "1" {
+		return strings.Split(v, ",")
+	}
+	return []string{"modern_bpf", "kmod", "bpf"}
+}
 
 // All drivers watch the same calls at the same time, so that every byte of
 // every parameter must be the same.
 func TestLiveParityOfDrivers(t *testing.T) {
 	if os.Getenv("TIERCEL_PARITY") == "" {
-		t.Skip("needs a machine with all drivers, and TIERCEL_PARITY=1 (make vmtest)")
+		t.Skip("needs a machine with all drivers, and TIERCEL_PARITY=1 (make vmtest), or TIERCEL_PARITY=modern_bpf,bpf")
 	}
 	live.Require(t)
 	if os.Getenv(scenarioEnv) != "" {
@@ -114,9 +120,10 @@ func parity(t *testing.T, last bool) (lost string, done bool) {
 	var b builder
 	defer b.close()
 	calls := append(b.calls(t), b.older(t)...)
+	compat := compatProgram(t)
 
 	var all []*watched
-	for _, kind := range parityKinds {
+	for _, kind := range parityKinds() {
 		w := &watched{kind: kind, driver: live.Open(t, kind, live.Options{ReportSelf: true, RingBytes: 16 << 20, SnapLen: 200}),
 			events: map[int64][]*scap.Event{}, stop: make(chan struct{}), done: make(chan error, 1)}
 		if _, err := w.driver.SetInterestingSyscalls(everything()); err != nil {
@@ -134,7 +141,7 @@ func parity(t *testing.T, last bool) (lost string, done bool) {
 	for _, c := range calls {
 		c.do()
 	}
-	tids := append([]int64{mine, forks(t)}, scenario(t)...)
+	tids := append([]int64{mine, forks(t)}, scenario(t, compat)...)
 	unix.RawSyscall(markCall, 0, 0, 0)
 	for _, w := range all {
 		if err := w.driver.Stop(); err != nil {
@@ -315,7 +322,7 @@ const scenarioEnv = "TIERCEL_SCENARIO"
 
 // scenario does what takes more than one call: programs that start and fail to,
 // threads, signals, connections. It returns the threads to be compared.
-func scenario(t *testing.T) []int64 {
+func scenario(t *testing.T, compat string) []int64 {
 	t.Helper()
 	var tids []int64
 	for _, args := range [][]string{{"-test.run=LiveParity", "-test.v=false"}, {"-test.list=a"}} {
@@ -325,6 +332,11 @@ func scenario(t *testing.T) []int64 {
 			t.Errorf("scenario: %v", err)
 		}
 		tids = append(tids, int64(cmd.Process.Pid))
+	}
+	if cmd := exec.Command(compat, t.TempDir()+"/file"); cmd.Run() == nil { // not every kernel runs 32-bit programs
+		tids = append(tids, int64(cmd.Process.Pid))
+	} else if cmd.Process != nil {
+		t.Error("the 32-bit program failed")
 	}
 	_ = exec.Command("/nonexistent/program", "with", "arguments").Run()
 	if err := unix.Exec("/etc/passwd/x", []string{"a", "b"}, []string{"C=d"}); err == nil {
