@@ -22,6 +22,9 @@ func (r *run) command() error {
 		return nil
 	}
 	switch r.opts.Command {
+	case cmdline.Complete:
+		r.complete()
+		return nil
 	case cmdline.DriverDoctor:
 		return drivers.WriteDoctor(r.Stdout, r.opts.JSON)
 	case cmdline.DriverBuild, cmdline.DriverLoad, cmdline.DriverUnload, cmdline.DriverSet, cmdline.DriverStatus:

@@ -26,6 +26,7 @@ type Options struct {
 	Driver   DriverWork
 	Timeout  time.Duration // of health
 	JSON     bool          // of driver doctor and status
+	Words    []string      // of Complete: all arguments
 	HelpText string        // what Help prints for a command
 
 	Help         bool
@@ -84,6 +85,10 @@ type options struct {
 // option it is an error. Other positional arguments are ignored.
 func Parse(args []string) (*Options, error) {
 	o := &Options{}
+	if len(args) > 0 && isCompletion(args[0]) {
+		o.Command, o.Words = Complete, args
+		return o, nil
+	}
 	cmd := command(o)
 	if len(args) > 0 && commands[args[0]] != nil {
 		cmd.AddCommand(commands[args[0]](o))
