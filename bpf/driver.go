@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	modernbpf "github.com/tiercel/tiercel/modern_bpf"
 )
 
@@ -20,15 +18,22 @@ var ErrNotBuilt = errors.New("the legacy probe is not built for this kernel")
 // sources of this program; OpenFile that in a file. Options mean what they mean
 // for modernbpf.Open, but every CPU has a ring of its own.
 func Open(opts modernbpf.Options) (*modernbpf.Driver, error) {
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return nil, fmt.Errorf("open bpf: ask for the kernel's release: %w", err)
+	release := running()
+	if release == "" {
+		return nil, errors.New("open bpf: the kernel does not tell its release")
 	}
-	path, err := BuiltPath(unix.ByteSliceToString(u.Release[:]))
+	paths, err := BuiltPaths(release)
 	if err != nil {
 		return nil, fmt.Errorf("open bpf: %w", err)
 	}
-	return OpenFile(path, opts)
+	d, err := OpenFile(paths[0], opts)
+	if !errors.Is(err, ErrNotBuilt) {
+		return d, err
+	}
+	if d, other := OpenFile(paths[1], opts); !errors.Is(other, ErrNotBuilt) {
+		return d, other
+	}
+	return nil, err
 }
 
 // OpenFile loads the probe in the file. See Open.

@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/tiercel/tiercel/drivers/probe"
 	modernbpf "github.com/tiercel/tiercel/modern_bpf"
@@ -77,11 +79,58 @@ func SourceHash() (string, error) {
 // stateDir holds what is built on this host, in a folder for each kernel.
 const stateDir = "/var/lib/tiercel"
 
-// BuiltPath is where the probe for a kernel is kept, by its sources.
+// BuiltPath is where the probe for a kernel is kept, by its sources, when it was
+// built against headers.
 func BuiltPath(release string) (string, error) {
-	hash, err := SourceHash()
+	paths, err := BuiltPaths(release)
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(stateDir, release, "probe-"+hash+".o"), nil
+	return paths[0], nil
+}
+
+// BuiltPaths are all places where the probe for a kernel may be, in the order in
+// which the agent looks: built against headers, built from BTF.
+func BuiltPaths(release string) ([]string, error) {
+	hash, err := SourceHash()
+	if err != nil {
+		return nil, err
+	}
+	stem := filepath.Join(stateDir, release, "probe-"+hash)
+	return []string{stem + ".o", stem + "-btf.o"}, nil
+}
+
+// Place is where the product of a build with these options is kept; they come
+// from Plan.
+func (o *BuildOptions) Place() (string, error) {
+	paths, err := BuiltPaths(o.Release)
+	if err != nil {
+		return "", err
+	}
+	if o.BTF != "" {
+		return paths[1], nil
+	}
+	return paths[0], nil
+}
+
+// RemoveOld removes the probes beside the given one that were built from other
+// sources: no program asks for them any more. It returns their paths.
+func RemoveOld(kept string) (removed []string, err error) {
+	hash, err := SourceHash()
+	if err != nil {
+		return nil, err
+	}
+	all, err := filepath.Glob(filepath.Join(filepath.Dir(kept), "probe-*.o"))
+	var failed []error
+	for _, path := range all {
+		if path == kept || strings.HasPrefix(filepath.Base(path), "probe-"+hash) {
+			continue
+		}
+		if e := os.Remove(path); e != nil {
+			failed = append(failed, e)
+			continue
+		}
+		removed = append(removed, path)
+	}
+	return removed, errors.Join(append(failed, err)...)
 }

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * What the portable vocabulary of drivers/probe means in the legacy eBPF
- * probe, which is compiled against the headers of the kernel that it runs on.
+ * probe, which is compiled for the kernel that it runs on: against its headers
+ * or, with TCL_FROM_BTF, against a header made from its BTF (kernel.h).
  *
- * Kernel headers do not compile for the bpf target, so this is compiled for
- * the host's architecture to LLVM's intermediate form and only then for bpf.
+ * Kernel headers do not compile for the bpf target, so with those this is
+ * compiled for the host's architecture to LLVM's intermediate form and only
+ * then for bpf.
  */
 #ifndef TCL_BACKEND_H
 #define TCL_BACKEND_H
 
+#ifdef TCL_FROM_BTF
+#include "kernel.h"
+#include "abi.h"
+#else
 #include <linux/kconfig.h>
 #include <linux/types.h>
 #include <linux/sched/signal.h>
 #include <linux/version.h>
 #include <uapi/linux/bpf.h>
+#endif
 
 #define TCL_INLINE static __always_inline
 
@@ -50,11 +57,17 @@ static long (*const bpf_probe_read_kernel_str)(void *dst, u32 size,
 #define AT(p, field) (&(p)->field)
 
 /*
- * A bit field has no address, so it is found by its neighbours: the two that
- * fillers ask for are the first ones behind flags or, since 5.16, core_state
- * (include/linux/sched/signal.h).
+ * A bit field has no address. BTF says where it is; in headers it is found by
+ * its neighbours: the two that fillers ask for are the first ones behind flags
+ * or, since 5.16, core_state (include/linux/sched/signal.h).
  */
 #define FBITS(p, field) tcl_bits_##field(p)
+
+#ifdef TCL_FROM_BTF
+#define tcl_signal_bit(s, bit)		(RD(u8, (u8 *)(s) + (bit) / 8) >> (bit) % 8 & 1)
+#define tcl_bits_is_child_subreaper(s)	tcl_signal_bit(s, TCL_BIT_signal_struct_is_child_subreaper)
+#define tcl_bits_has_child_subreaper(s) tcl_signal_bit(s, TCL_BIT_signal_struct_has_child_subreaper)
+#else
 
 static __always_inline u64 tcl_signal_bits(struct signal_struct *s)
 {
@@ -71,6 +84,7 @@ static __always_inline u64 tcl_signal_bits(struct signal_struct *s)
 }
 #define tcl_bits_is_child_subreaper(s)	(tcl_signal_bits(s) & 1)
 #define tcl_bits_has_child_subreaper(s) (tcl_signal_bits(s) >> 1 & 1)
+#endif
 
 #define RD(type, addr)                                                                                       \
 	({                                                                                                   \
@@ -101,7 +115,7 @@ static __always_inline u64 tcl_signal_bits(struct signal_struct *s)
 #define TCL_REG(regs, reg) F(regs, reg)
 
 /* One read for all arguments: a helper call costs as much as the rest of a verdict. */
-#if defined(__x86_64__)
+#if defined(__TARGET_ARCH_x86)
 #define TCL_FIRST_REG bp
 #define TCL_LAST_REG  di
 #else

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * For the drivers that are compiled against a kernel's headers: the headers,
- * the types that the kernel keeps to itself, and the fields that moved between
- * releases. A backend defines F before it includes this.
+ * For the drivers that are compiled for one kernel: its headers, the types that
+ * it keeps to itself, and the fields that moved between releases. A backend
+ * defines F before it includes this. One with types that come from the kernel's
+ * BTF instead (TCL_FROM_BTF) has included them, and they say themselves what
+ * there is.
  */
 #ifndef TCL_KHEADERS_H
 #define TCL_KHEADERS_H
 
+#ifndef TCL_FROM_BTF
 #include <linux/binfmts.h>
 #include <linux/cgroup.h>
 #include <linux/cred.h>
@@ -45,35 +48,58 @@ struct mount {
 	struct vfsmount mnt;
 };
 
+#ifdef CONFIG_AUDIT
+#define TCL_HAS_task_struct_loginuid 1
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+#define TCL_HAS_kernfs_node___parent 1
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#define TCL_HAS_inode_i_mtime_sec 1
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#define TCL_HAS_inode___i_mtime 1
+#define TCL_HAS_inode___i_ctime 1
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#define TCL_HAS_inode___i_ctime 1
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define TCL_HAS_kernel_cap_struct_cap 1
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define TCL_HAS_mm_rss_stat_count 1
+#endif
+
+#endif
+
 /* Fields that moved between kernels. */
 
 TCL_INLINE struct kernfs_node *tcl_kn_parent(struct kernfs_node *kn)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+#ifdef TCL_HAS_kernfs_node___parent
 	return (struct kernfs_node *)F(kn, __parent);
 #else
 	return F(kn, parent);
 #endif
 }
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
-#define tcl_rss(mm, kind) F(mm, rss_stat[kind].count)
-#else
+#ifdef TCL_HAS_mm_rss_stat_count
 #define tcl_rss(mm, kind) F(mm, rss_stat.count[kind].counter)
+#else
+#define tcl_rss(mm, kind) F(mm, rss_stat[kind].count)
 #endif
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
-#define tcl_caps(cr, set) F(cr, set.val)
-#else
+#ifdef TCL_HAS_kernel_cap_struct_cap
 #define tcl_caps(cr, set) (F(cr, set.cap[0]) | (u64)F(cr, set.cap[1]) << 32)
+#else
+#define tcl_caps(cr, set) F(cr, set.val)
 #endif
 
 /* From 6.13 on, the highest bit of ctime says that somebody has asked for it. */
 #define TCL_NSEC_MASK 0x7fffffffu
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#if defined(TCL_HAS_inode_i_mtime_sec)
 #define tcl_time(in, x) (F(in, i_##x##time_sec) * NSEC_PER_SEC + (F(in, i_##x##time_nsec) & TCL_NSEC_MASK))
-#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#elif defined(TCL_HAS_inode___i_mtime)
 #define tcl_time(in, x) (F(in, __i_##x##time.tv_sec) * NSEC_PER_SEC + F(in, __i_##x##time.tv_nsec))
 #else
 #define tcl_time(in, x) (F(in, i_##x##time.tv_sec) * NSEC_PER_SEC + F(in, i_##x##time.tv_nsec))
@@ -81,7 +107,7 @@ TCL_INLINE struct kernfs_node *tcl_kn_parent(struct kernfs_node *kn)
 
 TCL_INLINE u64 tcl_ctime(struct inode *in)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#if defined(TCL_HAS_inode___i_ctime) && !defined(TCL_HAS_inode___i_mtime)
 	return F(in, __i_ctime.tv_sec) * NSEC_PER_SEC + F(in, __i_ctime.tv_nsec);
 #else
 	return tcl_time(in, c);
@@ -95,7 +121,7 @@ TCL_INLINE u64 tcl_mtime(struct inode *in)
 
 TCL_INLINE u32 tcl_loginuid(struct task_struct *t)
 {
-#ifdef CONFIG_AUDIT
+#ifdef TCL_HAS_task_struct_loginuid
 	return F(t, loginuid.val);
 #else
 	return ~0u;
@@ -104,15 +130,11 @@ TCL_INLINE u32 tcl_loginuid(struct task_struct *t)
 
 TCL_INLINE u64 tcl_start_boottime(struct task_struct *t)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 5, 0)
 	return F(t, start_boottime);
-#else
-	return F(t, real_start_time);
-#endif
 }
 
 /* Where the code was that an exception interrupted. */
-#ifdef __aarch64__
+#ifdef __TARGET_ARCH_arm64
 #define tcl_regs_ip(regs) F(regs, pc)
 #else
 #define tcl_regs_ip(regs) F(regs, ip)

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"compress/gzip"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+)
+
+// kernelBTF unpacks testdata/NAME.btf.gz: the types of a Debian kernel that the
+// probe looks into, and what they are made of.
+func kernelBTF(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := os.Create(filepath.Join(t.TempDir(), "btf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(to, z); err != nil {
+		t.Fatal(err)
+	}
+	if err := to.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return to.Name()
+}
+
+func needClang(t *testing.T) string {
+	t.Helper()
+	clang, err := FindClang(exec.LookPath)
+	if err != nil {
+		t.Skipf("needs clang: %v", err)
+	}
+	return clang
+}
+
+// holdsAll checks that an object has what the loader asks for.
+func holdsAll(t *testing.T, object string) {
+	t.Helper()
+	spec, err := ebpf.LoadCollectionSpec(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"tcl_sys_exit", "tcl_sys_enter", "tcl_proc_exec_3", "tcl_exit_truth", "x_PPME_SYSCALL_OPENAT_2_X", "e_PPME_SOCKET_CONNECT_E"} {
+		if p := spec.Programs[name]; p == nil || p.Type != ebpf.RawTracepoint {
+			t.Errorf("program %s: %v", name, p)
+		}
+	}
+	for _, name := range []string{"tcl_slots", "tcl_counts", "tcl_perf", ".data.control", ".data.drops"} {
+		if spec.Maps[name] == nil {
+			t.Errorf("no map %s", name)
+		}
+	}
+	if len(spec.Programs) < 100 {
+		t.Errorf("%d programs, want one for every filler", len(spec.Programs))
+	}
+}
+
+func TestAProbeIsBuiltFromBTFAlone(t *testing.T) {
+	needClang(t)
+	object, err := Build(context.Background(), BuildOptions{Release: "6.12", Arch: "amd64", BTF: kernelBTF(t, "testdata/6.12-amd64.btf.gz"), Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	holdsAll(t, object)
+}
+
+// Every kernel of the matrix has the members that the probe reads.
+func TestTheProbeReadsWithTheTypesOfEveryKernel(t *testing.T) {
+	clang := needClang(t)
+	files, err := filepath.Glob("testdata/*.btf.gz")
+	if err != nil || len(files) < 6 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".btf.gz")
+		t.Run(name, func(t *testing.T) {
+			_, arch, _ := strings.Cut(name, "-")
+			o := BuildOptions{Arch: arch, Dir: t.TempDir()}
+			if err := WriteSources(o.Dir); err != nil {
+				t.Fatal(err)
+			}
+			if err := writeKernelHeader(kernelBTF(t, file), filepath.Join(o.Dir, "kernel.h")); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.Command(clang, append(flagsFromBTF(&o), "-fsyntax-only", filepath.Join(o.Dir, mainSource))...).CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%.2000s", err, out)
+			}
+		})
+	}
+}
+
+func TestBTFThatCannotBeUsedSaysSo(t *testing.T) {
+	needClang(t)
+	broken := filepath.Join(t.TempDir(), "vmlinux")
+	if err := os.WriteFile(broken, []byte("no BTF"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		o    BuildOptions
+		says string
+	}{
+		{BuildOptions{BTF: broken}, "read the BTF in " + broken},
+		{BuildOptions{BTF: filepath.Join(t.TempDir(), "none")}, "no such file"},
+		{BuildOptions{BTF: broken, Headers: "/h"}, "give one of them"},
+		{BuildOptions{Release: "0.0-none"}, "no kernel headers in /lib/modules/0.0-none/build, nor BTF of it; install the headers of this very kernel (Debian, Ubuntu: linux-headers-0.0-none"},
+	} {
+		c.o.Dir = t.TempDir()
+		if _, err := Build(context.Background(), c.o); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%v, want %s", err, c.says)
+		}
+	}
+}
+
+func TestHeadersComeBeforeBTFUnlessAskedFor(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"Makefile", "include/generated/autoconf.h"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		o     BuildOptions
+		place string
+	}{
+		{BuildOptions{Release: "6.1", Headers: dir}, ".o"},
+		{BuildOptions{Release: "6.1", BTF: "/b"}, "-btf.o"},
+	} {
+		o, err := Plan(c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash, _ := SourceHash()
+		if place, err := o.Place(); place != "/var/lib/tiercel/6.1/probe-"+hash+c.place || err != nil {
+			t.Errorf("%+v is kept in %s, %v", c.o, place, err)
+		}
+	}
+	// The running kernel tells of itself; another one only through files of its own.
+	if files := btfFiles("6.1", "6.1"); files[0] != runningBTF {
+		t.Error(files)
+	}
+	if files := btfFiles("6.1", "6.2"); slices.Contains(files, runningBTF) || !slices.Contains(files, "/lib/modules/6.1/build/vmlinux") {
+		t.Error(files)
+	}
+}
+
+func TestProbesOfOtherSourcesAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	hash, err := SourceHash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"probe-" + hash + ".o", "probe-" + hash + "-btf.o", "probe-0123456789ab.o", "probe-0123456789ab-btf.o", "tiercel.ko", "mine.o"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	removed, err := RemoveOld(filepath.Join(dir, "probe-"+hash+".o"))
+	if err != nil || len(removed) != 2 {
+		t.Errorf("%v, %v", removed, err)
+	}
+	left, _ := filepath.Glob(filepath.Join(dir, "*"))
+	if len(left) != 4 || slices.ContainsFunc(left, func(p string) bool { return strings.Contains(p, "0123456789ab") }) {
+		t.Error(left)
+	}
+}
