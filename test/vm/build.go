@@ -8,20 +8,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/tiercel/tiercel/bpf"
-	"github.com/tiercel/tiercel/kmod"
 	"github.com/tiercel/tiercel/test/vm/machine"
 )
 
 // guestKernel is a kernel with the drivers that were built for it.
 type guestKernel struct {
 	*machine.Kernel
-	module string // tiercel.ko for it; "" when it was not asked for
-	probe  string // the legacy probe, likewise
+	module string            // tiercel.ko for it; "" when it was not asked for
+	probe  string            // the legacy probe, likewise
+	others map[string]string // otherModules: their files
+	disk   string            // Debian with compilers
 }
 
 // testPrograms are the packages whose live tests run in machines.
@@ -49,6 +49,9 @@ func compile(cache string, arch *machine.Arch) (string, error) {
 			return "", err
 		}
 	}
+	if arch == machine.AMD64 {
+		return dir, goRun("386", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/compat32", "./test/fillers/testdata/compat")
+	}
 	return dir, nil
 }
 
@@ -71,6 +74,11 @@ func prepare(cache string, row machine.Row, asked []*kind) (*guestKernel, error)
 	carried := func(driver string) bool {
 		return slices.ContainsFunc(asked, func(k *kind) bool { return k.carriesDriver(driver) })
 	}
+	if slices.ContainsFunc(asked, func(k *kind) bool { return k.disk }) {
+		if g.disk, err = provisionDisk(cache, g); err != nil {
+			return nil, err
+		}
+	}
 	if !carried("kmod") && !carried("bpf") {
 		return g, nil
 	}
@@ -79,7 +87,12 @@ func prepare(cache string, row machine.Row, asked []*kind) (*guestKernel, error)
 		return nil, err
 	}
 	if carried("kmod") {
-		if g.module, err = buildModule(tools, g); err != nil {
+		if g.module, err = buildModule(cache, tools, g); err != nil {
+			return nil, err
+		}
+	}
+	if slices.ContainsFunc(asked, func(k *kind) bool { return k.others }) {
+		if g.others, err = buildOthers(tools, g); err != nil {
 			return nil, err
 		}
 	}
@@ -164,35 +177,6 @@ func emptyFolder(dir string) error {
 	}
 	return os.MkdirAll(dir, 0o755)
 }
-
-// buildModule compiles the module in that root.
-func buildModule(tools string, g *guestKernel) (string, error) {
-	headers := headersOf(g)
-	dir := filepath.Join(tools, "build", g.Release)
-	if err := emptyFolder(dir); err != nil {
-		return "", err
-	}
-	if err := kmod.WriteSources(dir, "vmtest"); err != nil {
-		return "", err
-	}
-	script := `mknod -m 666 /dev/null c 1 3 2>/dev/null; export PATH=/usr/bin:/usr/sbin:/bin:/sbin; ` +
-		`exec make -s -j4 -C ` + headers + ` M=/build/` + g.Release + ` CC=gcc HOSTCC=gcc modules`
-	if g.Arch == machine.ARM64 {
-		script += ` ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CC=aarch64-linux-gnu-gcc-12`
-	}
-	out, err := chroot(tools, script)
-	if err != nil {
-		return "", fmt.Errorf("build the module for %s: %w\n%s", g.Release, err, machine.Tail(string(out), 3000))
-	}
-	if warns.Match(out) {
-		return "", fmt.Errorf("build the module for %s: the compiler warns\n%s", g.Release, machine.Tail(string(out), 3000))
-	}
-	return filepath.Join(dir, "tiercel.ko"), nil
-}
-
-// warns finds what a compiler says of a source; the kernel's makefiles warn of
-// other things, too.
-var warns = regexp.MustCompile(`\.[ch]:\d+:(\d+:)? warning:`)
 
 // chroot runs a script in a root of unpacked packages, with a /proc, which
 // objtool looks at.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -67,8 +66,11 @@ func (c *cell) boot(ctx context.Context, kvm bool) {
 	}
 	m := machine.Machine{
 		Arch: c.kernel.Arch, Image: c.kernel.Image, Initramfs: []string{filepath.Join(c.dir, "initramfs")},
-		Append: line, Console: c.console(), Time: c.kind.cellTime(c.kernel.Arch),
+		Append: line, Console: c.console(), Time: c.kind.cellTime(c.kernel.Arch), MiB: c.kind.mib,
 		Count: c.kind.count, KVM: kvm && c.kernel.Arch.Name == runtime.GOARCH,
+	}
+	if c.kind.disk { // one image for all: what a machine writes is forgotten
+		m.Extra = []string{"-drive", "file=" + c.kernel.disk + ",if=virtio,format=raw,snapshot=on"}
 	}
 	c.err = m.Run(ctx)
 	said, err := machine.ReadConsole(c.console())
@@ -87,6 +89,9 @@ func (c *cell) root() error {
 	}
 	a := machine.NewInitramfs(f)
 	a.File("init", c.bin+"/guest")
+	if c.kind.disk {
+		return errors.Join(provisionRoot(a, c.kernel), a.Close(), f.Close())
+	}
 	a.File("bin/cat", c.bin+"/guest")
 	a.File("tiercel", c.bin+"/tiercel")
 	for _, t := range testPrograms {
@@ -94,21 +99,22 @@ func (c *cell) root() error {
 			a.File("tests/"+t.name+".test", c.bin+"/"+t.name+".test")
 		}
 	}
-	if slices.Contains(c.kind.tests, "fillers") {
-		err = filepath.WalkDir("test/fillers/testdata", func(path string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() {
-				a.File("tests/fillers/"+strings.TrimPrefix(path, "test/fillers/"), path)
-			}
-			return err
-		})
+	if slices.Contains(c.kind.tests, "fillers") && c.kernel.Arch == machine.AMD64 {
+		a.File("tests/compat32", c.bin+"/compat32") // there is no Go to build it
 	}
-	if err == nil && c.kind.carriesDriver("kmod") {
+	if c.kind.carriesDriver("kmod") {
 		a.File("lib/modules/"+c.kernel.Release+"/extra/tiercel.ko", c.kernel.module)
 	}
-	if err == nil && c.kind.carriesDriver("bpf") {
-		var place string
-		if place, err = bpf.BuiltPath(c.kernel.Release); err == nil {
-			a.File(strings.TrimPrefix(place, "/"), c.kernel.probe)
+	if c.kind.carriesDriver("bpf") {
+		place, err := bpf.BuiltPath(c.kernel.Release)
+		if err != nil {
+			return errors.Join(err, f.Close())
+		}
+		a.File(strings.TrimPrefix(place, "/"), c.kernel.probe)
+	}
+	if c.kind.others {
+		for name, path := range c.kernel.others {
+			a.File("modules/"+name+".ko", path)
 		}
 	}
 	a.Link("lib64", "lib")
@@ -116,7 +122,7 @@ func (c *cell) root() error {
 	a.Text("etc/group", "root:x:0:\n", 0o644)
 	a.Text("etc/shadow", "root:*:19000:0:99999:7:::\n", 0o755)
 	a.Text("etc/hosts", "127.0.0.1 localhost\n", 0o644)
-	return errors.Join(err, a.Close(), f.Close())
+	return errors.Join(a.Close(), f.Close())
 }
 
 func (c *cell) verdict() string {

@@ -18,24 +18,32 @@ type kind struct {
 	group   string // names several kinds at once
 	carries []string
 	tests   []string      // of testPrograms
+	others  bool          // has the modules that must be refused, too
 	boot    string        // kernel options
 	count   bool          // instructions are counted: slow
 	asked   bool          // only when asked for
 	arm64   bool          // also there
+	disk    bool          // its root is a disk with Debian and compilers
+	mib     int           // of memory; 0: 1024
 	time    time.Duration // bounds the machine's life; 0: cellTime
 }
 
 // kinds of cells. In one of parity all drivers run at once and are compared; one
-// that is locked boots with lockdown; cost counts instructions, rate counts
+// that is locked boots with lockdown; in one that is hostile the host keeps things
+// from the agent; cost counts instructions, rate counts
 // events; provision runs the Vagrantfile's script in a Debian of its own.
 var kinds = []kind{
 	{name: "modern_bpf", carries: []string{"modern_bpf"}, tests: []string{"drivers", "fillers"}, arm64: true},
-	{name: "kmod", carries: []string{"kmod"}, tests: []string{"drivers", "fillers", "kmod"}, arm64: true},
+	{name: "kmod", carries: []string{"kmod"}, tests: []string{"drivers", "fillers", "kmod"}, others: true, arm64: true},
 	{name: "bpf", carries: []string{"bpf"}, tests: []string{"drivers", "fillers"}, arm64: true},
 	{name: "parity", carries: []string{"kmod", "bpf"}, tests: []string{"fillers"}},
 	{name: "locked", carries: []string{"kmod"}, boot: "lockdown=integrity"},
+	{name: "hostile", carries: []string{"kmod", "bpf"}},
 	{name: "cost", carries: []string{"kmod", "bpf"}, tests: []string{"drivers"}, count: true, asked: true},
 	{name: "rate", carries: []string{"kmod", "bpf"}, tests: []string{"drivers"}, asked: true},
+	{name: "provision-modern_bpf", group: "provision", boot: "TIERCEL_DRIVER=modern_bpf", disk: true, asked: true, mib: 3072, time: 15 * time.Minute},
+	{name: "provision-kmod", group: "provision", boot: "TIERCEL_DRIVER=kmod", disk: true, asked: true, mib: 3072, time: 15 * time.Minute},
+	{name: "provision-bpf", group: "provision", boot: "TIERCEL_DRIVER=bpf", disk: true, asked: true, mib: 3072, time: 15 * time.Minute},
 }
 
 func (k *kind) carriesDriver(name string) bool { return slices.Contains(k.carries, name) }

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -36,48 +35,6 @@ func steps(all ...step) error {
 		}
 	}
 	return nil
-}
-
-// moduleCommands loads the module as a user does, and goes through what can be
-// in the way: no headers, a file for another kernel, the module of another
-// release, what is no module at all.
-func moduleCommands() error {
-	place := "/lib/modules/" + release() + "/extra/tiercel.ko"
-	if err := os.WriteFile("/tmp/text.ko", []byte("no module"), 0o644); err != nil {
-		return err
-	}
-	b, err := os.ReadFile(place)
-	if err != nil {
-		return err
-	}
-	stale := string(b)
-	if i := strings.Index(stale, "\x00schema=") + len("\x00schema="); i > len("\x00schema=") {
-		stale = stale[:i] + "-" + stale[i+1:]
-	}
-	foreign := strings.Replace(string(b), "vermagic="+release()[:4], "vermagic=9.99"[:9+4], 1)
-	if err := os.WriteFile("/tmp/stale.ko", []byte(stale), 0o644); err != nil {
-		return err
-	}
-	if err := os.WriteFile("/tmp/foreign.ko", []byte(foreign), 0o644); err != nil {
-		return err
-	}
-	return steps(
-		step{"driver status", false, "built, not loaded (tiercel driver load kmod)"},
-		step{"driver build kmod", true, "kernel headers: no /lib/modules/"},
-		step{"driver build bpf", true, "no kernel headers in /lib/modules/"},
-		step{"driver load kmod --file /tmp/none.ko", true, "no such file"},
-		step{"driver load kmod --file /tmp/text.ko", true, "is no kernel module"},
-		step{"driver load kmod --file /tmp/stale.ko", true, "is of another version"},
-		step{"driver load kmod --file /tmp/foreign.ko", true, "was built for the kernel 9.99"},
-		step{"driver unload kmod", false, "is not loaded"},
-		step{"--driver kmod -M 1", true, "tiercel driver load kmod"},
-		step{"driver load kmod", false, "loaded " + place},
-		step{"driver load kmod", false, "loaded already"},
-		step{"driver status", false, "loaded, version"},
-		step{"driver doctor", false, "auto would take modern_bpf"},
-		step{"driver unload kmod", false, "unloaded the module"},
-		step{"driver load kmod", false, "loaded " + place},
-	)
 }
 
 // locked is a kernel that only takes signed modules: that is said before
@@ -120,6 +77,13 @@ func watch(driver string) (*watcher, error) {
 	return w, nil
 }
 
+// kill ends the agent with -9.
+func (w *watcher) kill() error {
+	err := w.cmd.Process.Kill()
+	_ = w.cmd.Wait()
+	return err
+}
+
 // sees provokes alerts until the agent tells one that is new.
 func (w *watcher) sees() error {
 	for len(w.alerts) > 0 {
@@ -147,7 +111,7 @@ func twoAgents(driver string) error {
 	if err != nil {
 		return err
 	}
-	defer b.cmd.Process.Kill()
+	defer func() { _ = b.kill() }()
 	if err := a.sees(); err != nil {
 		return fmt.Errorf("the first of two agents: %w", err)
 	}
@@ -159,10 +123,9 @@ func twoAgents(driver string) error {
 			return err
 		}
 	}
-	if err := a.cmd.Process.Kill(); err != nil {
+	if err := a.kill(); err != nil {
 		return err
 	}
-	_ = a.cmd.Wait()
 	if err := b.sees(); err != nil {
 		return fmt.Errorf("after the other agent was killed: %w", err)
 	}

@@ -25,6 +25,10 @@ func main() {
 		_, _ = os.ReadFile("/etc/shadow")
 		return
 	}
+	if os.Args[0] == "become" {
+		fmt.Fprintln(os.Stderr, "become:", become(os.Args[1], os.Args[2:]))
+		os.Exit(1)
+	}
 	mount()
 	env := map[string]string{}
 	for _, word := range strings.Fields(read("/proc/cmdline")) {
@@ -39,9 +43,25 @@ func main() {
 		os.Setenv(k, v)
 	}
 	fmt.Printf("@@KERNEL %s\n", release())
-	if cell := os.Getenv("TIERCEL_CELL"); cell != "none" { // that only asks whether a machine comes up
+	switch cell := os.Getenv("TIERCEL_CELL"); {
+	case cell == "none": // only asks whether a machine comes up
+	case cell == "hostile":
+		path, err := kmod.Find("", release())
+		if err == nil {
+			err = kmod.Load(path)
+		}
+		outcome("module loads", err)
+		hostile()
+		outcome("kernel log", kernelLog(faults))
+		littleMemory()
+		outcome("module unloads", kmod.Unload())
+		outcome("kernel log without memory", kernelLog(faults[:3])) // the kernel tells whom it killed with a trace
+	case strings.HasPrefix(cell, "provision-"):
+		outcome("provisioning script", provision())
+		outcome("kernel log", kernelLog(faults))
+	default:
 		tests(cell)
-		outcome("kernel log", kernelLog())
+		outcome("kernel log", kernelLog(faults))
 	}
 	fmt.Println("@@DONE")
 	unix.Sync()
@@ -82,6 +102,9 @@ func tests(cell string) {
 		outcome("lockdown", locked())
 		os.Setenv("TIERCEL_DRIVER", "modern_bpf")
 	}
+	if _, err := os.Stat("/tests/compat32"); err == nil {
+		os.Setenv("TIERCEL_COMPAT", "/tests/compat32")
+	}
 	programs, _ := filepath.Glob("/tests/*.test")
 	for _, t := range programs {
 		outcome(strings.TrimSuffix(filepath.Base(t), ".test"), run(t, pattern))
@@ -92,8 +115,14 @@ func tests(cell string) {
 	if kind := os.Getenv("TIERCEL_DRIVER"); kind == cell {
 		outcome("two agents", twoAgents(kind))
 	}
+	if cell == "kmod" {
+		outcome("killed agents", killedAgents())
+	}
 	if withModule {
 		outcome("module unloads", kmod.Unload())
+	}
+	if cell == "kmod" {
+		outcome("refused modules", moduleRefused())
 	}
 }
 
@@ -147,9 +176,6 @@ func outcome(name string, err error) {
 func run(path, pattern string) error {
 	cmd := exec.Command(path, "-test.v", "-test.run="+pattern, "-test.timeout=240s")
 	cmd.Dir = filepath.Dir(path)
-	if d := strings.TrimSuffix(path, ".test"); dirExists(d) {
-		cmd.Dir = d // its testdata
-	}
 	out, err := cmd.CombinedOutput()
 	for line := range strings.Lines(string(out)) {
 		if !strings.HasPrefix(line, "=== ") {
@@ -157,11 +183,6 @@ func run(path, pattern string) error {
 		}
 	}
 	return err
-}
-
-func dirExists(p string) bool {
-	st, err := os.Stat(p)
-	return err == nil && st.IsDir()
 }
 
 // agent runs the agent with its default rules and the cell's driver, reads
@@ -205,15 +226,17 @@ func agent() error {
 	return fmt.Errorf("no alert in %v; the log says: %s", time.Since(began).Round(time.Second), log.String())
 }
 
-// kernelLog fails on what must not be there: an oops, a warning, a stall.
-func kernelLog() error {
+// faults are what must not be in the kernel's log: an oops, a warning, a stall.
+var faults = []string{"BUG:", "Oops", "general protection", "Call Trace", "WARNING:", "rcu: INFO", "soft lockup", "UBSAN", "KASAN", "scheduling while atomic"}
+
+func kernelLog(faults []string) error {
 	buf := make([]byte, 1<<20)
 	n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, buf)
 	if err != nil {
 		return err
 	}
 	for line := range strings.Lines(string(buf[:n])) {
-		for _, bad := range []string{"BUG:", "Oops", "WARNING:", "general protection", "Call Trace", "rcu: INFO", "soft lockup", "UBSAN", "KASAN", "scheduling while atomic"} {
+		for _, bad := range faults {
 			if strings.Contains(line, bad) {
 				fmt.Print(string(buf[:n]))
 				return fmt.Errorf("%s", strings.TrimSpace(line))
