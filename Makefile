@@ -33,6 +33,10 @@ image: ## make the container image for amd64 and arm64: archives in dist (needs 
 		-revision "$$(git rev-parse HEAD)" -created "$$(git log -1 --format=%ct)" \
 		-binary amd64=../../dist/image/tiercel-amd64 -binary arm64=../../dist/image/tiercel-arm64
 
+chart: ## pack the Helm chart: an archive in dist
+	@mkdir -p dist
+	@$(GO) run -C test/manifests ./generate -package ../../dist -version '$(VERSION)' -created "$$(git log -1 --format=%ct)"
+
 run: build ## build if needed, and watch this host with the default rules (ARGS="..." is passed on)
 	$(SUDO) bin/tiercel $(ARGS)
 
@@ -73,6 +77,12 @@ vagrant-test: ## the drivers' tests on a real distribution (BOX=debian12 DRIVER=
 	DRIVER=$(or $(DRIVER),modern_bpf) vagrant up $(or $(BOX),debian12); rc=$$?; \
 		vagrant destroy -f $(or $(BOX),debian12); rm -f .vagrant-sources.tar; exit $$rc
 
+generate-manifests: ## remake packaging/kubernetes and the chart's README out of the chart
+	$(GO) run -C test/manifests ./generate
+
+manifests-test: ## the tests of the container image, the Helm chart and the manifests (modules of their own)
+	@for dir in packaging/image test/manifests; do $(GO) vet -C $$dir ./... && $(GO) test -C $$dir -count=1 $(TESTFLAGS) ./... || exit 1; done
+
 portability: ## compile the shared probe sources as kernel module and as legacy probe
 	$(GO) test -count=1 -v -run Portab ./kmod/... ./bpf/...
 
@@ -94,4 +104,4 @@ fmt: ## format Go and C sources
 clean: ## remove what was built
 	rm -rf bin dist
 
-.PHONY: help build image run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest vagrant-test portability packages lint fmt clean
+.PHONY: help build image chart run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest vagrant-test portability generate-manifests manifests-test packages lint fmt clean
