@@ -27,10 +27,19 @@ type transport interface {
 }
 
 func newTransport(opts Options, ncpu int) (transport, error) {
+	// Not returned directly: a nil pointer in an interface is not nil.
 	if opts.legacy != nil {
-		return newPerfSet(opts, ncpu)
+		s, err := newPerfSet(opts, ncpu)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
-	return newRingSet(opts, ncpu)
+	s, err := newRingSet(opts, ncpu)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // ringSet is the ring buffers and which CPU uses which.

@@ -65,6 +65,12 @@ func TestDriverOptions(t *testing.T) {
 	if d := cmp.Diff(want, o.Driver); d != "" {
 		t.Error(d)
 	}
+	if o, err = Parse(strings.Fields("driver build bpf --btf /v")); err != nil || o.Driver.BTF != "/v" {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if _, err = Parse(strings.Fields("driver build kmod --btf /v")); err == nil || !strings.Contains(err.Error(), "--btf is for bpf") {
+		t.Error(err)
+	}
 	if o, err = Parse(strings.Fields("driver load --build kmod")); err != nil || !o.Driver.Build || o.Driver.Kind != "kmod" {
 		t.Errorf("%+v, %v", o, err)
 	}

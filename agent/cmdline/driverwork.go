@@ -15,6 +15,7 @@ type DriverWork struct {
 	Kind    string // of build, load and unload: kmod or bpf; of set also auto and modern_bpf
 	Release string // of build: the kernel, "": the running one
 	Headers string // of build: its build folder, "": the one below /lib/modules
+	BTF     string // of build bpf: a file with the kernel's types, instead of headers
 	File    string // of build: where the product goes; of load: the module; "": the usual place
 	Build   bool   // of load: build the module first when there is none that fits
 	Force   bool   // of build: also when it is there already, or would be refused; of set: also when it cannot run
@@ -33,12 +34,14 @@ func driverCommand(o *Options) *cobra.Command {
 	d := &o.Driver
 	build := leaf(o, DriverBuild, "build kmod|bpf", "build a driver for this kernel",
 		"Builds the kernel module or the legacy eBPF probe against the headers of this kernel, and keeps it where load\n"+
-			"and the agent find it. Nothing is asked. modern_bpf needs no building.\n"+
+			"and the agent find it. Where there are no headers the probe is built from the kernel's BTF. Nothing is asked.\n"+
+			"modern_bpf needs no building.\n"+
 			"Exit status: 0 it is there, 1 it cannot be built.")
 	fs := build.Flags()
 	fs.SortFlags = false
 	fs.StringVar(&d.Release, "kernel", "", "build for another kernel, by its `release`")
 	fs.StringVar(&d.Headers, "headers", "", "build `folder` of the kernel, instead of /lib/modules/RELEASE/build")
+	fs.StringVar(&d.BTF, "btf", "", "with bpf: a `file` with the kernel's BTF, raw or in a vmlinux, instead of headers")
 	fs.StringVarP(&d.File, "output", "o", "", "put the product into this `file`, instead of /var/lib/tiercel/RELEASE")
 	fs.BoolVarP(&d.Force, "force", "f", false, "build although it is there already, or although this kernel would refuse it")
 	fs.BoolVarP(&d.Verbose, "verbose", "v", false, "print what the compilers say")
@@ -79,6 +82,9 @@ func (o *Options) driverKind(args []string) error {
 		return fmt.Errorf("%s needs the name of one driver, %s; see tiercel %s --help", o.Command, strings.Join(driverKinds, " or "), o.Command)
 	}
 	o.Driver.Kind = args[0]
+	if o.Driver.BTF != "" && args[0] != "bpf" {
+		return fmt.Errorf("%s: --btf is for bpf: a module needs the kernel's headers", o.Command)
+	}
 	for _, k := range append(driverKinds, "modern_bpf") {
 		if k == args[0] {
 			return nil

@@ -15,10 +15,16 @@ import (
 
 // buildProbe makes the legacy probe for a kernel.
 func (s *System) buildProbe(ctx context.Context, d *cmdline.DriverWork, release string) error {
-	to := d.File
+	plan, err := bpf.Plan(bpf.BuildOptions{Release: release, Headers: d.Headers, BTF: d.BTF})
+	if err != nil {
+		return fmt.Errorf("build the legacy probe for %s: %w", release, err)
+	}
+	to, from := d.File, "its headers in "+plan.Headers
+	if plan.BTF != "" {
+		from = "its BTF in " + plan.BTF
+	}
 	if to == "" {
-		var err error
-		if to, err = bpf.BuiltPath(release); err != nil {
+		if to, err = plan.Place(); err != nil {
 			return err
 		}
 		// Its name holds the hash of its sources: what is there is the right one.
@@ -27,20 +33,32 @@ func (s *System) buildProbe(ctx context.Context, d *cmdline.DriverWork, release 
 			return err
 		}
 	}
-	return s.make(ctx, "the legacy probe", release, to, d.Verbose, func(ctx context.Context, dir string, out io.Writer) (string, error) {
-		return bpf.Build(ctx, bpf.BuildOptions{Release: release, Headers: d.Headers, Dir: dir, Output: out})
+	err = s.make(ctx, "the legacy probe", release+" from "+from, to, d.Verbose, func(ctx context.Context, dir string, out io.Writer) (string, error) {
+		plan.Dir, plan.Output = dir, out
+		return bpf.Build(ctx, plan)
 	})
+	if err != nil || d.File != "" {
+		return err
+	}
+	removed, err := bpf.RemoveOld(to)
+	for _, path := range removed {
+		fmt.Fprintf(s.Stdout, "removed %s, which belongs to another release\n", path)
+	}
+	return err
 }
 
 func probeState(release string) State {
 	st := State{Driver: drivers.BPF, Detail: "not built for this kernel and this release (tiercel driver build bpf)"}
-	path, err := bpf.BuiltPath(release)
+	paths, err := bpf.BuiltPaths(release)
 	if err != nil {
 		st.Detail = err.Error()
 		return st
 	}
-	if _, err := os.Stat(path); err == nil {
-		st.File, st.Fits, st.Detail = path, true, "built; the agent loads it when it starts"
+	for _, path := range paths {
+		if _, err := os.Stat(path); err == nil {
+			st.File, st.Fits, st.Detail = path, true, "built; the agent loads it when it starts"
+			break
+		}
 	}
 	return st
 }

@@ -21,6 +21,7 @@ typedef _Bool bool;
 #define NULL  ((void *)0)
 
 #define __always_inline		 inline __attribute__((always_inline))
+#define __force
 #define offsetof(type, field)	 __builtin_offsetof(type, field)
 #define offsetofend(type, field) (offsetof(type, field) + sizeof(((type *)0)->field))
 #define NSEC_PER_SEC		 1000000000L

@@ -76,7 +76,7 @@ struct mount {
 TCL_INLINE struct kernfs_node *tcl_kn_parent(struct kernfs_node *kn)
 {
 #ifdef TCL_HAS_kernfs_node___parent
-	return (struct kernfs_node *)F(kn, __parent);
+	return (__force struct kernfs_node *)F(kn, __parent);
 #else
 	return F(kn, parent);
 #endif
