@@ -81,8 +81,6 @@ var requirement = map[string][]string{
 var (
 	loading  = []string{findModules, findSigned, findCapMod}
 	building = []string{findHeaders, findTools}
-
-	buildingProbe = []string{findHeaders, findClang}
 )
 
 // Doctor says what this kernel offers, what this process may use of it, and
@@ -173,7 +171,11 @@ func (d *Diagnosis) lacking(names []string) (missing []string, advice string) {
 
 // unbuilt says what can be done about a probe that is not there.
 func (d *Diagnosis) unbuilt() (reason, advice string) {
-	if names, advice := d.lacking(buildingProbe); len(names) > 0 {
+	needs := []string{findClang}
+	if f := d.Finding(findBTF); f == nil || f.Status != OK { // else the types come from there
+		needs = append(needs, findHeaders)
+	}
+	if names, advice := d.lacking(needs); len(names) > 0 {
 		return "the probe is not built, and cannot be built here: the host lacks " + strings.Join(names, ", "), advice
 	}
 	return "the probe is not built; it can be built here", "tiercel driver build bpf"

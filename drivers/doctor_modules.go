@@ -151,17 +151,26 @@ func (h *host) module() Finding {
 		return f
 	}
 	f.Detail = "not loaded, and there is none for this kernel"
+	for _, d := range kmod.DKMSStates(h.root, h.release) {
+		f.Detail += "; DKMS: " + kmod.ModuleName + "/" + d.Version + " " + d.Advice()
+	}
 	return f
 }
 
-// clang tells whether the programs are there that build the legacy probe.
+// clang tells whether the programs are there that build the legacy probe. From
+// the kernel's BTF clang does it alone.
 func (h *host) clang() Finding {
-	path, err := bpf.FindCompiler(func(name string) (string, error) {
+	look := func(name string) (string, error) {
 		if path := "/usr/bin/" + name; h.exists(path) {
 			return path, nil
 		}
 		return "", fs.ErrNotExist
-	})
+	}
+	find := bpf.FindCompiler
+	if h.headers().Status != OK && h.exists(kernelTypes) {
+		find = bpf.FindClang
+	}
+	path, err := find(look)
 	if err != nil {
 		return Finding{Name: findClang, Status: Missing, Detail: err.Error() + "; only needed to build the legacy probe",
 			Advice: "install clang and llvm, if the legacy probe is to be built"}
@@ -171,12 +180,14 @@ func (h *host) clang() Finding {
 
 // probe tells whether the legacy probe is built.
 func (h *host) probe() Finding {
-	path, err := bpf.BuiltPath(h.release)
+	paths, err := bpf.BuiltPaths(h.release)
 	if err != nil {
 		return Finding{Name: findProbe, Status: Unknown, Detail: err.Error()}
 	}
-	if !h.exists(path) {
-		return Finding{Name: findProbe, Status: Missing, Detail: "there is none for this kernel and of this release; not needed where modern_bpf runs"}
+	for _, path := range paths {
+		if h.exists(path) {
+			return Finding{Name: findProbe, Status: OK, Detail: builtFor + ": " + path}
+		}
 	}
-	return Finding{Name: findProbe, Status: OK, Detail: builtFor + ": " + path}
+	return Finding{Name: findProbe, Status: Missing, Detail: "there is none for this kernel and of this release; not needed where modern_bpf runs"}
 }

@@ -163,6 +163,9 @@ func TestFindingsFollowTheHost(t *testing.T) {
 		{"no compiler", usual().with("/usr/bin/gcc", ""), nil, findTools, Missing, "no gcc"},
 		{"no clang", usual().with("/usr/bin/llc-14", ""), nil, findClang, Missing, "are not installed"},
 		{"clang", usual(), nil, findClang, OK, "/usr/bin/clang-14"},
+		{"clang alone is enough with BTF and without headers", usual().with("/usr/bin/llc-14", "").with("/lib/modules/6.1.0-9/build/Makefile", "").with(kernelTypes, "BTF"), nil, findClang, OK, "/usr/bin/clang-14"},
+		{"the probe is built from BTF", usual().with(builtProbe, "").with(strings.TrimSuffix(builtProbe, ".o")+"-btf.o", "x"), nil, findProbe, OK, "-btf.o"},
+		{"DKMS failed to build the module", notLoaded().with("/var/lib/dkms/tiercel/1.0/source/dkms.conf", "x").with("/var/lib/dkms/tiercel/1.0/build/make.log", "DKMS make.log for tiercel-1.0 for kernel 6.1.0-9 (x86_64)"), nil, findModule, Missing, "DKMS: tiercel/1.0 failed to build for this kernel; /var/lib/dkms/tiercel/1.0/build/make.log says why"},
 		{"the probe is built", usual(), nil, findProbe, OK, "/var/lib/tiercel/6.1.0-9/probe-"},
 		{"the probe is of another release", usual().with(builtProbe, "").with("/var/lib/tiercel/6.1.0-9/probe-000000000000.o", "x"), nil, findProbe, Missing, "there is none"},
 		{"the module is loaded", usual(), nil, findModule, OK, "loaded, version 1.0"},
@@ -288,6 +291,8 @@ func TestTheVerdictOnTheLegacyProbeSaysWhatToDo(t *testing.T) {
 	}{
 		{"built", usual().with("/usr/bin/clang-14", ""), nil, OK, "opens and loads", ""},
 		{"can be built", usual().with(builtProbe, ""), nil, Missing, "it can be built here", "tiercel driver build bpf"},
+		{"no headers, but BTF", usual().with(builtProbe, "").with("/lib/modules/6.1.0-9/build/Makefile", ""), nil, nil, Missing, "it can be built here", "tiercel driver build bpf"},
+		{"neither headers nor BTF", usual().with(builtProbe, "").with("/lib/modules/6.1.0-9/build/Makefile", ""), kernel{"types": os.ErrNotExist}, nil, Missing, "lacks kernel headers", "install the headers"},
 		{"no clang", usual().with(builtProbe, "").with("/usr/bin/opt-14", ""), nil, Missing, "lacks probe compiler", "install clang and llvm"},
 		{"no raw tracepoints", usual().with(builtProbe, ""), kernel{"RawTracepoint": ebpf.ErrNotSupported}, Missing, "lacks raw tracepoints, legacy probe", ""},
 	} {
