@@ -291,8 +291,8 @@ func TestTheVerdictOnTheLegacyProbeSaysWhatToDo(t *testing.T) {
 	}{
 		{"built", usual().with("/usr/bin/clang-14", ""), nil, OK, "opens and loads", ""},
 		{"can be built", usual().with(builtProbe, ""), nil, Missing, "it can be built here", "tiercel driver build bpf"},
-		{"no headers, but BTF", usual().with(builtProbe, "").with("/lib/modules/6.1.0-9/build/Makefile", ""), nil, nil, Missing, "it can be built here", "tiercel driver build bpf"},
-		{"neither headers nor BTF", usual().with(builtProbe, "").with("/lib/modules/6.1.0-9/build/Makefile", ""), kernel{"types": os.ErrNotExist}, nil, Missing, "lacks kernel headers", "install the headers"},
+		{"no headers, but BTF", usual().with(builtProbe, "").with("/lib/modules/6.1.0-9/build/Makefile", ""), nil, Missing, "it can be built here", "tiercel driver build bpf"},
+		{"neither headers nor BTF", usual().with(builtProbe, "").with("/lib/modules/6.1.0-9/build/Makefile", ""), kernel{"types": os.ErrNotExist}, Missing, "lacks kernel headers", "install the headers"},
 		{"no clang", usual().with(builtProbe, "").with("/usr/bin/opt-14", ""), nil, Missing, "lacks probe compiler", "install clang and llvm"},
 		{"no raw tracepoints", usual().with(builtProbe, ""), kernel{"RawTracepoint": ebpf.ErrNotSupported}, Missing, "lacks raw tracepoints, legacy probe", ""},
 	} {
