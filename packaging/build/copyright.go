@@ -11,6 +11,9 @@ import (
 
 const authors = "the Tiercel authors"
 
+// ours is how they stand in copyright files.
+const ours = "2026 " + authors
+
 // debianNames are the licences whose names in copyright files differ from SPDX'.
 var debianNames = map[string]string{"MIT": "Expat", "BSD-3-Clause": "BSD-3-clause", "BSD-2-Clause": "BSD-2-clause"}
 
@@ -37,7 +40,7 @@ Files: bpf/probe/*
 Copyright: %s
 License: GPL-2 or Expat
 Comment: The programs that run in the kernel, and the module's sources.
-`, homepage, authors, authors)
+`, homepage, ours, ours)
 	for _, m := range modules {
 		where := "vendor/" + m.path + "/*"
 		if m.path == "std" {
@@ -67,7 +70,7 @@ Files: *
 Copyright: %s
 License: GPL-2 or Expat
 
-`, homepage, authors) + kernel, err
+`, homepage, ours) + kernel, err
 }
 
 // kernelLicences returns the texts of the two licences of kernel code.

@@ -64,7 +64,7 @@ func (s *stage) fill(ctx context.Context) error {
 	if s.modules, err = linkedModules(ctx, s.options, s.arch); err != nil {
 		return err
 	}
-	for _, step := range []func() error{s.rules, s.configuration, s.manuals, s.units, s.licences, s.module, s.scripts, s.changelog} {
+	for _, step := range []func() error{s.rules, s.configuration, s.manuals, s.units, s.licences, s.module, s.scripts, s.changelog, s.overrides} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -180,13 +180,6 @@ func (s *stage) licences() error {
 	if err := s.put("copyright-dkms", []byte(text)); err != nil {
 		return err
 	}
-	overrides, err := os.ReadFile(filepath.Join(s.sources, "packaging/build/lintian-overrides"))
-	if err != nil {
-		return err
-	}
-	if err := s.put("lintian-overrides", overrides); err != nil {
-		return err
-	}
 	for _, name := range licenceFiles[1:] {
 		text, err := os.ReadFile(filepath.Join(s.sources, "LICENSES", name))
 		if err != nil {
@@ -239,6 +232,16 @@ func (s *stage) changelog() error {
 	text := fmt.Sprintf("- semver: %q\n  date: %s\n  packager: %s\n  deb:\n    urgency: medium\n    distributions: [unstable]\n  changes:\n    - note: |-\n        Release %s.\n",
 		s.version.Pkg+"-1", time.Unix(s.epoch, 0).UTC().Format(time.RFC3339), maintainer, s.version.Agent)
 	return s.put("changelog.yaml", []byte(text))
+}
+
+// overrides are remarks of lintian that do not hold here, with the reasons.
+func (s *stage) overrides() error {
+	common := "# The packages are not made for Debian's archive, where a bug asks for each new one.\n%[1]s: initial-upload-closes-no-bugs *\n"
+	if err := s.put("lintian/tiercel-dkms", fmt.Appendf(nil, common, "tiercel-dkms")); err != nil {
+		return err
+	}
+	return s.put("lintian/tiercel", fmt.Appendf(nil, common+
+		"# Static on purpose: one binary for every distribution, and for early boot.\n%[1]s: statically-linked-binary *\n", "tiercel"))
 }
 
 func (s *stage) sbom(ctx context.Context, bin string) error {

@@ -2,8 +2,11 @@
 
 # DKMS brings the steps that its packages take; without them they are taken here.
 if [ -x /usr/lib/dkms/common.postinst ]; then
-	/usr/lib/dkms/common.postinst tiercel "$version" /usr/share/tiercel-dkms "" "${2:-}" ||
-		say "the module could not be built; why is in /var/lib/dkms/tiercel/$version/build/make.log. Until then 'tiercel-auto' uses another driver"
+	if ! /usr/lib/dkms/common.postinst tiercel "$version" /usr/share/tiercel-dkms "" "${2:-}"; then
+		say_failed "a kernel"
+	elif ! dkms status -m tiercel -v "$version" | grep -q installed; then
+		say_missing
+	fi
 else
 	build_module
 fi

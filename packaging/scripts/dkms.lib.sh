@@ -8,6 +8,14 @@ version=@VERSION@
 
 say() { echo "tiercel-dkms: $*" >&2; }
 
+say_failed() { # KERNEL
+	say "the module could not be built for $1; why is in /var/lib/dkms/tiercel/$version/build/make.log. The unit tiercel-auto takes another driver until it is there; try again with: dkms install tiercel/$version"
+}
+
+say_missing() {
+	say "no module is built yet: there are no kernel headers (Debian: linux-headers-ARCH, others: kernel-devel). DKMS builds it once they are installed"
+}
+
 # Builds and installs the module for the running kernel and for those that have
 # headers. A build that fails is DKMS' own message and log; the package is whole,
 # and the agent takes another driver.
@@ -21,11 +29,12 @@ build_module() {
 		if dkms install -m tiercel -v "$version" -k "$kernel"; then
 			built="$built $kernel"
 		else
-			say "the module could not be built for kernel $kernel; why is in /var/lib/dkms/tiercel/$version. Until then 'tiercel-auto' uses another driver"
+			say_failed "kernel $kernel"
+			built="$built failed"
 		fi
 	done
 	if [ -z "$built" ]; then
-		say "no module is built yet: kernel headers are missing (Debian: linux-headers-ARCH, others: kernel-devel). DKMS builds it once they are there"
+		say_missing
 	fi
 }
 

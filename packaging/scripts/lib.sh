@@ -28,7 +28,7 @@ chosen_unit() {
 # If not, problem is the first line of what it says.
 problem=
 config_ok() {
-	if problem=$(timeout 120 /usr/bin/tiercel --dry-run 2>&1); then
+	if problem=$(timeout 120 tiercel --dry-run 2>&1); then
 		return 0
 	fi
 	# Its last words are the reason; what comes before are the files that it read.
@@ -52,6 +52,6 @@ say_failed() {
 # The module is nobody's once the agent is gone.
 unload_module() {
 	if [ -d /sys/module/tiercel ]; then
-		/usr/bin/tiercel driver unload kmod >/dev/null 2>&1 || say "the kernel module is still in use and stays loaded until the next boot"
+		tiercel driver unload kmod >/dev/null 2>&1 || say "the kernel module is still in use and stays loaded until the next boot"
 	fi
 }
