@@ -3,7 +3,6 @@
 package scenario
 
 var _ = wantFields(map[string]map[string]string{
-	"outbound": {
-		"fd.name": "203\\.0\\.113\\.7:[0-9]+->203\\.0\\.113\\.7:4444", "fd.sip": "203\\.0\\.113\\.7", "fd.sport": "4444",
-		"fd.l4proto": "tcp", "evt.res": "SUCCESS", "proc.name": "bash", "proc.pname": "provoke", "user.name": "root"},
+	"reverse-shell": {"fd.name": ".*->203\\.0\\.113\\.7:4444", "evt.rawres": "0", "proc.name": "bash", "user.name": "root"},
+	"socket-shell":  {"proc.stdin.name": ".*->203\\.0\\.113\\.7:4444", "proc.cmdline": "sh -c exit 0", "proc.pname": "provoke"},
 })

@@ -115,3 +115,14 @@ func refused(what func() error) func() error {
 		return nil
 	}
 }
+
+// open is a step that opens a file and closes it.
+func open(path string, flags int) func() error {
+	return func() error {
+		f, err := os.OpenFile(path, flags, 0)
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	}
+}

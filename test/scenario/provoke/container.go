@@ -45,8 +45,9 @@ func insideContainer() error {
 	return cmd.Run()
 }
 
-// controlGroups returns the root of a hierarchy and this process's own group in
-// it: the second version's, else that of the first one's that counts processes.
+// controlGroups returns the root of a hierarchy that containers are known by,
+// and this process's own group in it: the second version's where there is only
+// that, else one of the first version's.
 func controlGroups() (root, here string, err error) {
 	b, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
@@ -57,11 +58,13 @@ func controlGroups() (root, here string, err error) {
 		if len(part) != 3 {
 			continue
 		}
-		for controller, mount := range map[string]string{"": "/sys/fs/cgroup", "pids": "/sys/fs/cgroup/pids"} {
-			if part[1] == controller {
-				if _, err := os.Stat(mount + "/cgroup.procs"); err == nil {
-					return mount, filepath.Join(mount, part[2]), nil
-				}
+		for _, controller := range strings.Split(part[1], ",") {
+			mount := filepath.Join("/sys/fs/cgroup", controller)
+			if controller != "" && controller != "cpuacct" {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(mount, "cgroup.procs")); err == nil {
+				return mount, filepath.Join(mount, part[2]), nil
 			}
 		}
 	}

@@ -17,18 +17,7 @@ const peer = "203.0.113.7"
 // listen brings up the namespace's loopback with the peer address and accepts
 // connections on it.
 func listen() (net.Listener, error) {
-	lo, err := netlink.LinkByName("lo")
-	if err != nil {
-		return nil, err
-	}
-	addr, err := netlink.ParseAddr(peer + "/32")
-	if err != nil {
-		return nil, err
-	}
-	if err := netlink.AddrAdd(lo, addr); err != nil {
-		return nil, fmt.Errorf("give lo the address %s: %w", peer, err)
-	}
-	if err := netlink.LinkSetUp(lo); err != nil {
+	if err := local(peer); err != nil {
 		return nil, err
 	}
 	l, err := net.Listen("tcp4", peer+":4444")
@@ -45,4 +34,46 @@ func listen() (net.Listener, error) {
 		}
 	}()
 	return l, nil
+}
+
+// local brings up the namespace's loopback with an address.
+func local(address string) error {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	addr, err := netlink.ParseAddr(address + "/32")
+	if err != nil {
+		return err
+	}
+	if err := netlink.AddrAdd(lo, addr); err != nil {
+		return fmt.Errorf("give lo the address %s: %w", address, err)
+	}
+	return netlink.LinkSetUp(lo)
+}
+
+// metadata is a step that finds the metadata service of a cloud.
+func metadata(what func() error) func() error {
+	return func() error {
+		if err := local("169.254.169.254"); err != nil {
+			return err
+		}
+		l, err := net.Listen("tcp4", "169.254.169.254:80")
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		return what()
+	}
+}
+
+// ask connects to an address.
+func ask(address string) func() error {
+	return func() error {
+		c, err := net.Dial("tcp4", address)
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	}
 }
