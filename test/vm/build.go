@@ -18,10 +18,11 @@ import (
 // guestKernel is a kernel with the drivers that were built for it.
 type guestKernel struct {
 	*machine.Kernel
-	module string            // tiercel.ko for it; "" when it was not asked for
-	probe  string            // the legacy probe, likewise
-	others map[string]string // otherModules: their files
-	disk   string            // Debian with compilers
+	module     string            // tiercel.ko for it; "" when it was not asked for
+	probe      string            // the legacy probe, likewise
+	typesProbe string            // the legacy probe, made from the kernel's types
+	others     map[string]string // otherModules: their files
+	disk       string            // Debian with compilers
 }
 
 // testPrograms are the packages whose live tests run in machines.
@@ -79,7 +80,7 @@ func prepare(cache string, row machine.Row, asked []*kind) (*guestKernel, error)
 			return nil, err
 		}
 	}
-	if !carried("kmod") && !carried("bpf") {
+	if !carried("kmod") && !carried("bpf") && !carried(fromBTF) {
 		return g, nil
 	}
 	tools, err := prepareTools(cache, g)
@@ -97,9 +98,20 @@ func prepare(cache string, row machine.Row, asked []*kind) (*guestKernel, error)
 		}
 	}
 	if carried("bpf") {
-		g.probe, err = buildProbe(cache, tools, g)
+		if g.probe, err = buildProbe(cache, g, bpf.BuildOptions{Headers: tools + headersOf(g), Root: tools}); err != nil {
+			return nil, err
+		}
 	}
-	return g, err
+	if carried(fromBTF) {
+		types, err := g.BTF(cache)
+		if err != nil {
+			return nil, err
+		}
+		if g.typesProbe, err = buildProbe(cache, g, bpf.BuildOptions{BTF: types}); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
 }
 
 func headersOf(g *guestKernel) string { return "/usr/src/linux-headers-" + g.Release }
@@ -163,12 +175,15 @@ func fetchHeaders(cache, tools string, g *guestKernel) error {
 }
 
 // buildProbe compiles the legacy probe with this machine's own compilers.
-func buildProbe(cache, tools string, g *guestKernel) (string, error) {
-	dir := filepath.Join(cache, "probe-"+g.Release)
-	if err := emptyFolder(dir); err != nil {
+func buildProbe(cache string, g *guestKernel, o bpf.BuildOptions) (string, error) {
+	o.Release, o.Arch, o.Dir = g.Release, g.Arch.Name, filepath.Join(cache, "probe-"+g.Release)
+	if o.BTF != "" {
+		o.Dir += "-btf"
+	}
+	if err := emptyFolder(o.Dir); err != nil {
 		return "", err
 	}
-	return bpf.Build(context.Background(), bpf.BuildOptions{Release: g.Release, Headers: tools + headersOf(g), Root: tools, Dir: dir})
+	return bpf.Build(context.Background(), o)
 }
 
 func emptyFolder(dir string) error {

@@ -105,12 +105,15 @@ func (c *cell) root() error {
 	if c.kind.carriesDriver("kmod") {
 		a.File("lib/modules/"+c.kernel.Release+"/extra/tiercel.ko", c.kernel.module)
 	}
-	if c.kind.carriesDriver("bpf") {
+	if probe := c.kernel.probe; c.kind.carriesDriver("bpf") || c.kind.carriesDriver(fromBTF) {
+		if c.kind.carriesDriver(fromBTF) {
+			probe = c.kernel.typesProbe
+		}
 		place, err := bpf.BuiltPath(c.kernel.Release)
 		if err != nil {
 			return errors.Join(err, f.Close())
 		}
-		a.File(strings.TrimPrefix(place, "/"), c.kernel.probe)
+		a.File(strings.TrimPrefix(place, "/"), probe)
 	}
 	if c.kind.others {
 		for name, path := range c.kernel.others {
@@ -135,7 +138,7 @@ func (c *cell) verdict() string {
 	case c.err != nil:
 		return fmt.Sprintf("CRASHED after %v: %v%s", took, c.err, again)
 	case len(c.said.Failed) > 0:
-		return fmt.Sprintf("FAILED, %v: %s%s", took, strings.Join(c.said.Failed, "; "), again)
+		return fmt.Sprintf("FAILED, %v: %s%s", took, machine.Tail(strings.Join(c.said.Failed, "; "), 1000), again)
 	}
 	return fmt.Sprintf("ok, %v: %s%s", took, strings.Join(c.said.Passed, ", "), again)
 }

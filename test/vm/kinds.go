@@ -36,6 +36,7 @@ var kinds = []kind{
 	{name: "modern_bpf", carries: []string{"modern_bpf"}, tests: []string{"drivers", "fillers"}, arm64: true},
 	{name: "kmod", carries: []string{"kmod"}, tests: []string{"drivers", "fillers", "kmod"}, others: true, arm64: true},
 	{name: "bpf", carries: []string{"bpf"}, tests: []string{"drivers", "fillers"}, arm64: true},
+	{name: fromBTF, carries: []string{fromBTF}, tests: []string{"fillers"}, boot: "TIERCEL_DRIVER=bpf"},
 	{name: "parity", carries: []string{"kmod", "bpf"}, tests: []string{"fillers"}},
 	{name: "locked", carries: []string{"kmod"}, boot: "lockdown=integrity"},
 	{name: "hostile", carries: []string{"kmod", "bpf"}},
@@ -45,6 +46,9 @@ var kinds = []kind{
 	{name: "provision-kmod", group: "provision", boot: "TIERCEL_DRIVER=kmod", disk: true, asked: true, mib: 3072, time: 15 * time.Minute},
 	{name: "provision-bpf", group: "provision", boot: "TIERCEL_DRIVER=bpf", disk: true, asked: true, mib: 3072, time: 15 * time.Minute},
 }
+
+// fromBTF is the legacy probe where there are no headers.
+const fromBTF = "bpf-btf"
 
 func (k *kind) carriesDriver(name string) bool { return slices.Contains(k.carries, name) }
 

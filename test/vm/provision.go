@@ -157,7 +157,7 @@ rm -rf /var/tmp/tiercel`)
 }
 
 // diskModules are what the cloud kernel needs to see a disk, in their order.
-var diskModules = []string{"virtio", "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk"}
+var diskModules = []string{"virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk"}
 
 // provisionRoot writes the first root of such a machine: the guest and the
 // modules of its disk.

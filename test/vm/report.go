@@ -25,7 +25,7 @@ func report(cells []*cell, absent []error) error {
 		if c.err != nil {
 			outcome = "crashed"
 		} else if len(c.said.Failed) > 0 {
-			outcome = "failed: " + strings.Join(c.said.Failed, "; ")
+			outcome = "failed: " + machine.Tail(strings.Join(c.said.Failed, "; "), 1000)
 		}
 		if c.again != "" {
 			outcome += " (at the second try)"

@@ -90,3 +90,33 @@ func TestInitramfsIsACpioArchive(t *testing.T) {
 		t.Errorf("lib64: %q, %v", target, err)
 	}
 }
+
+// The last sequence of a block has no match; matches may overlap themselves.
+func TestLZ4Blocks(t *testing.T) {
+	block := []byte{0x35, 'a', 'b', 'c', 3, 0, 0x10, 'd'} // abc, 9 bytes from 3 back, d
+	got, err := unpackLZ4([]byte("before"), block)
+	if err != nil || string(got) != "beforeabcabcabcabcd" {
+		t.Errorf("%q, %v", got, err)
+	}
+	for _, damaged := range [][]byte{{0x35, 'a'}, {0x15, 'a', 9, 0, 0x10, 'd'}, {0x15, 'a', 0, 0, 0x10, 'd'}, {0xf0, 255}, {0x10, 'a', 1}} {
+		if _, err := unpackLZ4(nil, damaged); err == nil {
+			t.Errorf("%x was taken", damaged)
+		}
+	}
+}
+
+func FuzzLZ4Blocks(f *testing.F) {
+	f.Add([]byte{0x35, 'a', 'b', 'c', 3, 0, 0x10, 'd'})
+	f.Fuzz(func(t *testing.T, block []byte) {
+		if out, err := unpackLZ4(nil, block); err == nil && len(block) > 0 && len(out) > 256*len(block) {
+			t.Errorf("%d bytes out of %d", len(out), len(block))
+		}
+	})
+}
+
+func FuzzImages(f *testing.F) {
+	image := make([]byte, 1024)
+	copy(image[0x202:], "HdrS")
+	f.Add(image)
+	f.Fuzz(func(_ *testing.T, image []byte) { _, _ = unpackImage(image) })
+}
