@@ -76,6 +76,11 @@ func newHost(t *testing.T) *host {
 			t.Fatal(err)
 		}
 	}
+	// DKMS 3.2 looks for headers below the tree that it installs to.
+	build := "lib/modules/" + h.release + "/build"
+	if err := os.Symlink("/"+build, filepath.Join(h.dir, build)); err != nil {
+		t.Fatal(err)
+	}
 	if err := Write(filepath.Join(h.dir, "src", "tiercel-"+version), version); err != nil {
 		t.Fatal(err)
 	}
