@@ -30,7 +30,11 @@ func (w *world) socket(p *process, fd int64, remote netip.Addr, proto string) er
 	default:
 		return fmt.Errorf("line %d: proto is tcp or udp, not %q", w.line, proto)
 	}
-	enc, err := encodeAll(scap.EvSocketX, map[string]any{"fd": fd, "domain": family, "type": typ, "proto": number})
+	return w.newSocket(p, fd, family, typ, number)
+}
+
+func (w *world) newSocket(p *process, fd int64, family, typ, proto int) error {
+	enc, err := encodeAll(scap.EvSocketX, map[string]any{"fd": fd, "domain": family, "type": typ, "proto": proto})
 	if err != nil {
 		return err
 	}
@@ -85,6 +89,9 @@ func (w *world) stepConnect(a *attrs) error {
 	params := map[string]any{"fd": fd}
 	if n := a.values["to"]; n != nil && strings.HasPrefix(n.Value, "/") {
 		a.take("to")
+		if err := w.newSocket(p, fd, 1, 1, 0); err != nil {
+			return err
+		}
 		params["addr"], params["tuple"] = scap.AppendSockaddrUnix(nil, n.Value), scap.AppendSocktupleUnix(nil, 1, 2, n.Value)
 	} else {
 		remote, local, err := w.ends(a, "to", "from")

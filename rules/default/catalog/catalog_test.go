@@ -3,6 +3,8 @@
 package catalog
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -69,35 +71,61 @@ func TestEveryAlertHasTheContextOfItsProcess(t *testing.T) {
 	})
 }
 
-// What can be tuned is there, and changing it changes the rule.
+// What can be tuned is there, and changing it changes the rule. All lists are
+// changed at once, and all macros, each so that it can be told from the others.
 func TestEveryRuleCanBeTuned(t *testing.T) {
-	text := string(defaultrules.Content())
+	names := map[string]bool{}
 	each(t, func(t *testing.T, _ Tactic, r Rule) {
 		if len(r.Tune) == 0 {
 			t.Error("nothing to tune")
 		}
 		for _, name := range r.Tune {
-			var change string
-			switch {
-			case regexp.MustCompile(`(?m)^- list: ` + regexp.QuoteMeta(name) + `$`).MatchString(text):
-				change = "- list: " + name + "\n  items: [tuned_here]\n  override: {items: append}\n"
-			case regexp.MustCompile(`(?m)^- macro: ` + regexp.QuoteMeta(name) + `$`).MatchString(text):
-				change = "- macro: " + name + "\n  condition: (evt.num = 4711)\n  override: {condition: replace}\n"
-			default:
+			names[name] = true
+		}
+	})
+	mark := map[string]string{} // what the tree of a rule shows of a changed item
+	var lists, macros strings.Builder
+	for i, name := range slices.Sorted(maps.Keys(names)) {
+		switch defined(name) {
+		case "list":
+			mark[name] = "tuned_" + name
+			fmt.Fprintf(&lists, "- list: %s\n  items: [%s]\n  override: {items: append}\n", name, mark[name])
+		case "macro":
+			mark[name] = fmt.Sprintf("evt.num = %d", 470000+i)
+			fmt.Fprintf(&macros, "- macro: %s\n  condition: (%s)\n  override: {condition: replace}\n", name, mark[name])
+		}
+	}
+	withLists, withMacros := changed(t, lists.String()), changed(t, macros.String())
+	each(t, func(t *testing.T, _ Tactic, r Rule) {
+		for _, name := range r.Tune {
+			if mark[name] == "" {
 				t.Errorf("%s is neither a list nor a macro", name)
-				continue
-			}
-			set, report := rules.Load([]rules.File{
-				{Name: "default.yaml", Content: defaultrules.Content()}, {Name: "own.yaml", Content: []byte(change)},
-			}, rules.Options{})
-			if err := report.Err(); err != nil {
-				t.Fatal(err)
-			}
-			if set.Rule(r.Name).Tree.String() == r.Tree.String() {
+			} else if !strings.Contains(withLists.Rule(r.Name).Tree.String()+withMacros.Rule(r.Name).Tree.String(), mark[name]) {
 				t.Errorf("changing %s does not change the rule", name)
 			}
 		}
 	})
+}
+
+// defined says whether a name is that of a list or a macro.
+func defined(name string) string {
+	m := regexp.MustCompile(`(?m)^- (list|macro): ` + regexp.QuoteMeta(name) + `$`).FindSubmatch(defaultrules.Content())
+	if m == nil {
+		return ""
+	}
+	return string(m[1])
+}
+
+// changed loads the default rules and a change.
+func changed(t *testing.T, change string) *rules.Ruleset {
+	t.Helper()
+	set, report := rules.Load([]rules.File{
+		{Name: "default.yaml", Content: defaultrules.Content()}, {Name: "own.yaml", Content: []byte(change)},
+	}, rules.Options{})
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
 
 func TestEveryRuleHasScenariosAndATest(t *testing.T) {
@@ -176,8 +204,8 @@ func TestTheCommentAboveARuleIsChecked(t *testing.T) {
 	const rule = "- rule: one\n  desc: d\n  condition: evt.type=open\n  output: o\n  priority: INFO\n"
 	for comment, want := range map[string]string{
 		"# provoke: a, b\n#   c\n# near miss: d\n": "",
-		"# provok: a\n":                             `the key "provok"`,
-		"# some prose\n":                            "neither provoke nor near miss",
+		"# provok: a\n":  `the key "provok"`,
+		"# some prose\n": "neither provoke nor near miss",
 	} {
 		tactics, _, err := Read([]defaultrules.File{{Name: "default/x.yaml", Content: []byte("# Title.\n\n" + comment + rule)}})
 		if want == "" {
