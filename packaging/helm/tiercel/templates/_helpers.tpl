@@ -80,6 +80,7 @@ what other processes run and have open (SYS_PTRACE, DAC_READ_SEARCH). */}}
 {{- end -}}
 {{- $web := dict "enabled" true "listen_port" .Values.metrics.port "listen_address" (ternary "${POD_IP}" "127.0.0.1" .Values.metrics.enabled) -}}
 {{- $c := dict "rules_files" $rules "engine" $engine "json_output" .Values.outputs.json "stdout_output" (dict "enabled" .Values.outputs.stdout.enabled) "log_stderr" true "log_syslog" false "webserver" $web -}}
+{{- $_ := set $c "append_output" (list (dict "match" (dict "source" "syscall") "extra_output" "pod=%k8s.pod.name namespace=%k8s.ns.name")) -}}
 {{- if .Values.metrics.enabled -}}
 {{- $_ := set $web "prometheus_metrics_enabled" true -}}
 {{- $_ := set $c "metrics" (dict "enabled" true "interval" "15m") -}}
