@@ -26,8 +26,8 @@ const cpu1Online = "/sys/devices/system/cpu/cpu1/online"
 func needsSecondCPU(t *testing.T) cpu1 {
 	t.Helper()
 	needsModule(t)
-	if b, err := os.ReadFile(cpu1Online); err != nil || strings.TrimSpace(string(b)) != "1" {
-		t.Skipf("needs a second CPU that can be switched off: %s says %q, %v", cpu1Online, b, err)
+	if _, err := os.Stat(cpu1Online); err != nil {
+		t.Skipf("needs a second CPU that can be switched off: %v", err)
 	}
 	c := cpu1{t}
 	t.Cleanup(func() { c.turn(true) })
@@ -39,6 +39,15 @@ func (c cpu1) turn(on bool) {
 	if err := os.WriteFile(cpu1Online, fmt.Appendf(nil, "%d", map[bool]int{true: 1}[on]), 0); err != nil {
 		c.t.Errorf("CPU 1, on %v: %v", on, err)
 	}
+}
+
+func onlineCPUs(t *testing.T) int {
+	t.Helper()
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(b), "\ncpu")
 }
 
 // consumer counts the calls of this process, and nothing else.
@@ -118,10 +127,57 @@ func makeCall() {
 	_, _, _ = unix.RawSyscall(unix.SYS_GETRESGID, uintptr(unsafe.Pointer(&r)), uintptr(unsafe.Pointer(&e)), uintptr(unsafe.Pointer(&s)))
 }
 
+// A CPU that was not there when the module came, or when the consumer came,
+// uses the first ring. With maxcpus=1 it was never there before.
+func TestLiveACPUAppearsAfterTheStart(t *testing.T) {
+	cpu := needsSecondCPU(t)
+	for _, when := range []string{"after the module", "after the consumer"} {
+		t.Run(when, func(t *testing.T) {
+			if when == "after the module" {
+				cpu.turn(false)
+				if err := Unload(); err != nil {
+					t.Fatal(err)
+				}
+				if err := Load(os.Getenv("TIERCEL_MODULE")); err != nil {
+					t.Fatal(err)
+				}
+				cpu.turn(true)
+			} else {
+				cpu.turn(false)
+			}
+			c := newConsumer(t)
+			if rings := len(c.ringFD); rings != onlineCPUs(t) {
+				t.Errorf("%d rings for %d CPUs", rings, onlineCPUs(t))
+			}
+			cpu.turn(true)
+			const calls = 1000
+			done := make(chan error)
+			go func() {
+				runtime.LockOSThread() // and never unlocked: the thread ends with its CPU
+				var only unix.CPUSet
+				only.Set(1)
+				err := unix.SchedSetaffinity(0, &only)
+				for range calls {
+					makeCall()
+				}
+				done <- err
+			}()
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			st := c.accounts(t, calls)
+			if st.PerCPU[1].Seen != calls || st.Delivered != calls {
+				t.Errorf("of %d calls on CPU 1 it saw %d, delivered are %d", calls, st.PerCPU[1].Seen, st.Delivered)
+			}
+		})
+	}
+}
+
 // CPUs go and come while events flow and other consumers open and close: each
 // call is delivered or counted as lost.
 func TestLiveCPUsGoAndComeUnderLoad(t *testing.T) {
 	cpu := needsSecondCPU(t)
+	cpu.turn(true)
 	c := newConsumer(t)
 	var calls atomic.Int64
 	var stop atomic.Bool
@@ -163,51 +219,5 @@ func TestLiveCPUsGoAndComeUnderLoad(t *testing.T) {
 	t.Logf("CPU 1 went and came %d times; %d calls, %d delivered", rounds, calls.Load(), st.Delivered)
 	if rounds < 2 {
 		t.Error("that was no test")
-	}
-}
-
-// A CPU that was not there when the module came, or when the consumer came,
-// uses the first ring.
-func TestLiveACPUAppearsAfterTheStart(t *testing.T) {
-	cpu := needsSecondCPU(t)
-	for _, when := range []string{"after the module", "after the consumer"} {
-		t.Run(when, func(t *testing.T) {
-			if when == "after the module" {
-				cpu.turn(false)
-				if err := Unload(); err != nil {
-					t.Fatal(err)
-				}
-				if err := Load(os.Getenv("TIERCEL_MODULE")); err != nil {
-					t.Fatal(err)
-				}
-				cpu.turn(true)
-			} else {
-				cpu.turn(false)
-			}
-			c := newConsumer(t)
-			if rings := len(c.ringFD); when == "after the consumer" && rings != runtime.NumCPU()-1 {
-				t.Errorf("%d rings", rings)
-			}
-			cpu.turn(true)
-			const calls = 1000
-			done := make(chan error)
-			go func() {
-				runtime.LockOSThread() // and never unlocked: the thread ends with its CPU
-				var only unix.CPUSet
-				only.Set(1)
-				err := unix.SchedSetaffinity(0, &only)
-				for range calls {
-					makeCall()
-				}
-				done <- err
-			}()
-			if err := <-done; err != nil {
-				t.Fatal(err)
-			}
-			st := c.accounts(t, calls)
-			if st.PerCPU[1].Seen != calls || st.Delivered != calls {
-				t.Errorf("of %d calls on CPU 1 it saw %d, delivered are %d", calls, st.PerCPU[1].Seen, st.Delivered)
-			}
-		})
 	}
 }

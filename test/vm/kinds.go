@@ -29,9 +29,9 @@ type kind struct {
 }
 
 // kinds of cells. In one of parity all drivers run at once and are compared; one
-// that is locked boots with lockdown; in one that is hostile the host keeps things
-// from the agent; cost counts instructions, rate counts
-// events; provision runs the Vagrantfile's script in a Debian of its own.
+// that is locked boots with lockdown; in hotplug the second CPU comes up after the module;
+// in one that is hostile the host keeps things from the agent; cost counts
+// instructions, rate counts events; provision runs the Vagrantfile's script in a Debian of its own.
 var kinds = []kind{
 	{name: "modern_bpf", carries: []string{"modern_bpf"}, tests: []string{"drivers", "fillers"}, arm64: true},
 	{name: "kmod", carries: []string{"kmod"}, tests: []string{"drivers", "fillers", "kmod"}, others: true, arm64: true},
@@ -39,6 +39,7 @@ var kinds = []kind{
 	{name: fromBTF, carries: []string{fromBTF}, tests: []string{"fillers"}, boot: "TIERCEL_DRIVER=bpf"},
 	{name: "parity", carries: []string{"kmod", "bpf"}, tests: []string{"fillers"}},
 	{name: "locked", carries: []string{"kmod"}, boot: "lockdown=integrity"},
+	{name: "hotplug", carries: []string{"kmod"}, tests: []string{"kmod"}, boot: "maxcpus=1 TIERCEL_DRIVER=kmod", arm64: true},
 	{name: "hostile", carries: []string{"kmod", "bpf"}},
 	{name: "cost", carries: []string{"kmod", "bpf"}, tests: []string{"drivers"}, count: true, asked: true},
 	{name: "rate", carries: []string{"kmod", "bpf"}, tests: []string{"drivers"}, asked: true},

@@ -78,6 +78,8 @@ func tests(cell string) {
 	case "cost":
 		os.Setenv("TIERCEL_COST", "1")
 		pattern = "LiveCost"
+	case "hotplug":
+		pattern = "LiveCPU|LiveACPU"
 	case "rate":
 		os.Setenv("TIERCEL_RATE", "1")
 		pattern = "LiveRate"
