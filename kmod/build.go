@@ -3,6 +3,7 @@
 package kmod
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,11 @@ func Build(ctx context.Context, o BuildOptions) (string, error) {
 	if err := WriteSources(o.Dir, o.Version); err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, "make", "-C", o.Headers, "M="+o.Dir, fmt.Sprintf("-j%d", runtime.NumCPU()), "modules")
+	args := []string{"-C", o.Headers, "M=" + o.Dir, fmt.Sprintf("-j%d", runtime.NumCPU()), "modules"}
+	if builtByClang(o.Headers) {
+		args = append(args, "LLVM=1")
+	}
+	cmd := exec.CommandContext(ctx, "make", args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	var log tail
 	cmd.Stdout = &log
@@ -79,6 +84,13 @@ func Build(ctx context.Context, o BuildOptions) (string, error) {
 		return "", fmt.Errorf("build the module for %s: make succeeded, but left no module\n%s", o.Release, log.text())
 	}
 	return ko, nil
+}
+
+// builtByClang reports whether the kernel was built by LLVM's tools, so that its
+// modules must be, too.
+func builtByClang(headers string) bool {
+	b, err := os.ReadFile(filepath.Join(headers, "include/config/auto.conf"))
+	return err == nil && bytes.Contains(b, []byte("\nCONFIG_CC_IS_CLANG=y\n"))
 }
 
 // tail keeps the end of what is written to it.
