@@ -3,6 +3,8 @@
 package machine
 
 import (
+	"bytes"
+	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,20 +23,39 @@ func (k *Kernel) BTF(cache string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if elf, err := unpackImage(image); err == nil {
-		return path, os.WriteFile(path, elf, 0o644)
-	} else if !errors.Is(err, errCompression) {
-		return "", fmt.Errorf("%s: %w", k.Image, err)
+	vmlinux, err := unpackImage(image)
+	if errors.Is(err, errCompression) {
+		vmlinux, err = k.headersELF(cache)
 	}
-	dir, err := os.MkdirTemp(cache, "headers-")
+	if err != nil {
+		return "", fmt.Errorf("types of kernel %s: %w", k.Release, err)
+	}
+	f, err := elf.NewFile(bytes.NewReader(vmlinux))
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(dir)
-	if err := k.Archive.Fetch(dir, "linux-headers-"+k.Release); err != nil {
+	types := f.Section(".BTF")
+	if types == nil {
+		return "", fmt.Errorf("kernel %s has no types", k.Release)
+	}
+	raw, err := types.Data()
+	if err != nil {
 		return "", err
 	}
-	return path, os.Rename(filepath.Join(dir, "usr/src/linux-headers-"+k.Release, "vmlinux"), path)
+	return path, os.WriteFile(path, raw, 0o644)
+}
+
+// headersELF returns the file with types among the kernel's headers.
+func (k *Kernel) headersELF(cache string) ([]byte, error) {
+	dir, err := os.MkdirTemp(cache, "headers-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if err := k.Archive.Fetch(dir, "linux-headers-"+k.Release); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(dir, "usr/src/linux-headers-"+k.Release, "vmlinux"))
 }
 
 // errCompression says that an image is packed in another way than lz4.
