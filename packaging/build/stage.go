@@ -244,15 +244,6 @@ func (s *stage) overrides() error {
 		"# Static on purpose: one binary for every distribution, and for early boot.\n%[1]s: statically-linked-binary *\n", "tiercel"))
 }
 
-func (s *stage) sbom(ctx context.Context, bin string) error {
-	out := s.path("tree/usr/share/doc/tiercel/sbom.cdx.json")
-	if err := command(ctx, s.options, ".", nil, filepath.Join(s.tools, "cyclonedx-gomod"), "bin", "-json", "-std", "-noserial", "-notimestamp",
-		"-version", "v"+s.version.Agent, "-output", out, bin); err != nil {
-		return err
-	}
-	return nil
-}
-
 // settle gives every file of the stage the time and the modes that packages take over.
 func (s *stage) settle() error {
 	when := time.Unix(s.epoch, 0)

@@ -21,7 +21,9 @@ type versions struct {
 var (
 	versionForm = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)*)(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?$`)
 	describe    = regexp.MustCompile(`^(?:(.+)-)?([0-9]+)-(g[0-9a-f]+)$`)
-	apkSuffix   = regexp.MustCompile(`^(alpha|beta|rc)\.?([0-9]*)$`)
+	// versionForPackages is what dpkg and rpm take alike.
+	versionForPackages = regexp.MustCompile(`^[0-9][0-9A-Za-z.+~]*$`)
+	apkSuffix          = regexp.MustCompile(`^(alpha|beta|rc)\.?([0-9]*)$`)
 )
 
 // mapVersion takes what the Makefile calls the version: a tag without its v, what
@@ -70,6 +72,9 @@ func mapVersion(v string, epoch int64) (versions, error) {
 	}
 	if len(after) > 0 {
 		pkg += "+" + strings.Join(after, ".")
+	}
+	if !versionForPackages.MatchString(pkg) {
+		return versions{}, fmt.Errorf("version %q: packages cannot have it", v)
 	}
 	return versions{Agent: v, Pkg: pkg, APK: apk}, nil
 }
