@@ -8,5 +8,5 @@ import "embed"
 // meets the kernel: the legacy probe (package bpf) is made of it, too. A probe
 // adds backend.h, maps.h and send.h.
 //
-//go:embed bpf/enter.h bpf/mmsg.h bpf/probe.bpf.c bpf/sampling.h bpf/slot.h bpf/state.h bpf/tracepoints.h
+//go:embed bpf/dispatch.h bpf/enter.h bpf/mmsg.h bpf/probe.bpf.c bpf/sampling.h bpf/slot.h bpf/state.h bpf/tracepoints.h
 var Shell embed.FS

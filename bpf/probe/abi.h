@@ -20,7 +20,7 @@ typedef _Bool bool;
 #define false 0
 #define NULL  ((void *)0)
 
-#define __always_inline		 inline __attribute__((always_inline))
+#define __always_inline inline __attribute__((always_inline))
 #define __force
 #define offsetof(type, field)	 __builtin_offsetof(type, field)
 #define offsetofend(type, field) (offsetof(type, field) + sizeof(((type *)0)->field))

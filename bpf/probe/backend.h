@@ -115,24 +115,15 @@ static __always_inline u64 tcl_signal_bits(struct signal_struct *s)
 #define TCL_REG(regs, reg) F(regs, reg)
 
 /* One read for all arguments: a helper call costs as much as the rest of a verdict. */
-#if defined(__TARGET_ARCH_x86)
-#define TCL_FIRST_REG bp
-#define TCL_LAST_REG  di
-#else
-#define TCL_FIRST_REG regs[0]
-#define TCL_LAST_REG  orig_x0
-#endif
-#define TCL_ARG_REGS(from)     tcl_arg_regs(&(struct pt_regs){}, (const u8 *)(from))
+#define TCL_ARG_ROOM struct pt_regs tcl_room_
+#define TCL_ARG_REGS(from, first, last)                                                                      \
+	({                                                                                                   \
+		const u32 at_ = offsetof(struct pt_regs, first);                                             \
+		bpf_probe_read_kernel((u8 *)&tcl_room_ + at_, offsetofend(struct pt_regs, last) - at_,       \
+				      (const u8 *)(from) + at_);                                             \
+		&tcl_room_;                                                                                  \
+	})
 #define TCL_ARG_REG(regs, reg) ((regs)->reg)
-
-TCL_INLINE struct pt_regs *tcl_arg_regs(struct pt_regs *to, const u8 *from)
-{
-	const u32 first = offsetof(struct pt_regs, TCL_FIRST_REG);
-
-	bpf_probe_read_kernel((u8 *)to + first, offsetofend(struct pt_regs, TCL_LAST_REG) - first,
-			      from + first);
-	return to;
-}
 
 #define tcl_self() ((struct task_struct *)bpf_get_current_task())
 

@@ -9,10 +9,14 @@
 
 #include "select.h"
 
-/* The registers with the arguments; a driver for which each read is dear copies them at once. */
+/*
+ * The registers from the first to the last that hold arguments; a driver for
+ * which each read is dear copies them at once, into a room of its own.
+ */
 #ifndef TCL_ARG_REGS
-#define TCL_ARG_REGS(regs)     (regs)
-#define TCL_ARG_REG(regs, reg) TCL_REG(regs, reg)
+#define TCL_ARG_ROOM
+#define TCL_ARG_REGS(regs, first, last) (regs)
+#define TCL_ARG_REG(regs, reg)		TCL_REG(regs, reg)
 #endif
 
 struct tcl_call {
@@ -125,8 +129,10 @@ TCL_INLINE bool tcl_resolve(struct tcl_call *call, struct task_struct *t, struct
 
 TCL_INLINE void tcl_load_args(struct tcl_ctx *c, struct tcl_call *call, struct pt_regs *regs)
 {
-	regs = TCL_ARG_REGS(regs);
+	TCL_ARG_ROOM;
+
 	if (!call->compat) {
+		regs = TCL_ARG_REGS(regs, r10, di);
 		c->args[0] = TCL_ARG_REG(regs, di);
 		c->args[1] = TCL_ARG_REG(regs, si);
 		c->args[2] = TCL_ARG_REG(regs, dx);
@@ -141,6 +147,7 @@ TCL_INLINE void tcl_load_args(struct tcl_ctx *c, struct tcl_call *call, struct p
 		c->args[4] = call->args[4];
 		c->args[5] = call->args[5];
 	} else {
+		regs = TCL_ARG_REGS(regs, bp, di);
 		c->args[0] = (u32)TCL_ARG_REG(regs, bx);
 		c->args[1] = (u32)TCL_ARG_REG(regs, cx);
 		c->args[2] = (u32)TCL_ARG_REG(regs, dx);
@@ -179,9 +186,11 @@ TCL_INLINE bool tcl_resolve(struct tcl_call *call, struct task_struct *t, struct
 
 TCL_INLINE void tcl_load_args(struct tcl_ctx *c, struct tcl_call *call, struct pt_regs *regs)
 {
-	regs = TCL_ARG_REGS(regs);
+	TCL_ARG_ROOM;
+
 	/* The result has overwritten the first register. */
-	c->args[0] = TCL_ARG_REG(regs, orig_x0);
+	c->args[0] = TCL_REG(regs, orig_x0);
+	regs = TCL_ARG_REGS(regs, regs[1], regs[5]);
 	c->args[1] = TCL_ARG_REG(regs, regs[1]);
 	c->args[2] = TCL_ARG_REG(regs, regs[2]);
 	c->args[3] = TCL_ARG_REG(regs, regs[3]);

@@ -6,56 +6,27 @@
 #ifndef TCL_ENTER_H
 #define TCL_ENTER_H
 
-#include "caller.h"
-#include "sampling.h"
-#include "slot.h"
+#include "dispatch.h"
 
 /* sys_enter(regs, number) */
 TCL_HOOK("sys_enter")
 int tcl_sys_enter(u64 *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)ctx[0];
-	struct tcl_calls *want = &tcl_plane()->enter;
-	u64 nr = tcl_raw_nr(regs);
-	struct task_struct *t;
+	struct tcl_hit hit;
 	struct tcl_ctx *c;
-	struct tcl_call call;
-	u64 now;
+	u32 type;
 
-	/* The verdict comes first, as at the exit. */
-	if (nr >= TCL_NR_TABLE) {
-		nr = tcl_x32_nr(nr);
-		if (nr >= TCL_NR_TABLE)
-			return 0;
-	}
-	nr &= TCL_NR_TABLE - 1;
-	if (!((want->native[nr / 64] | want->ia32[nr / 64]) >> (nr % 64) & 1))
+	if (!tcl_verdict(&hit, ctx[1], 0, regs, &tcl_plane()->enter))
 		return 0;
-
-	now = tcl_now();
-	t = tcl_self();
-	call.nr = nr;
-	call.ret = 0;
-	call.compat = 0;
-	if (!tcl_resolve(&call, t, regs, want))
-		return 0;
-	nr = call.nr & (TCL_NR_TABLE - 1);
-	if (tcl_is_self())
-		return 0;
-	if (tcl_sampled_out(ctx, tcl_sc_of_nr[nr], now))
-		return 0;
-
-	c = tcl_claim(TCL_FROM_ENTER, tcl_sc_of_nr[nr]);
+	type = tcl_event_of_nr[hit.call.nr & (TCL_NR_TABLE - 1)];
+	c = tcl_claim_call(ctx, &hit, TCL_FROM_ENTER);
 	if (!c)
 		return 0;
-	c->ts = now;
-	c->tid = (u32)bpf_get_current_pid_tgid();
-	c->task = t;
-	c->ret = 0;
-	c->nr = nr;
-	c->compat = call.compat;
-	tcl_load_args(c, &call, regs);
-	bpf_tail_call(ctx, &tcl_tail_enter, tcl_event_of_nr[nr]);
+	if (type != PPME_GENERIC_X) {
+		tcl_load_args(c, &hit.call, regs);
+		bpf_tail_call(ctx, &tcl_tail_enter, type);
+	}
 
 	/* No program of its own, or the kernel refused it: the generic event. */
 	tcl_begin(c, PPME_GENERIC_E, TCL_NPARAMS_GENERIC_X);

@@ -10,7 +10,7 @@
 #include "probe.h"
 #include "maps.h"
 #include "slot.h"
-#include "caller.h"
+#include "dispatch.h"
 #include "mmsg.h"
 #include "sampling.h"
 #include "snaplen.h"
@@ -26,83 +26,37 @@ int tcl_whoami(void *ctx)
 	return 0;
 }
 
-TCL_INLINE bool tcl_is_self(void)
-{
-	return tcl_control.self && tcl_control.self == bpf_get_current_pid_tgid() >> 32;
-}
-
-TCL_INLINE struct tcl_plane *tcl_plane(void)
-{
-	return &tcl_control.plane[*(volatile u32 *)&tcl_control.active & 1];
-}
-
-TCL_INLINE u64 tcl_now(void)
-{
-	return bpf_ktime_get_boot_ns() + tcl_control.boot_offset;
-}
-
 TCL_HOOK("sys_exit")
 int tcl_sys_exit(u64 *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)ctx[0];
-	struct tcl_calls *want = &tcl_plane()->exit;
-	u64 nr = tcl_raw_nr(regs);
-	struct task_struct *t;
+	struct tcl_hit hit;
 	struct tcl_ctx *c;
-	struct tcl_call call;
 	u32 type;
-	u64 now;
 
-	/* The verdict: two bits of our own memory, before anything else is touched. */
-	if (nr >= TCL_NR_TABLE) {
-		nr = tcl_x32_nr(nr);
-		if (nr >= TCL_NR_TABLE)
-			return 0;
-	}
-	nr &= TCL_NR_TABLE - 1;
-	if (!((want->native[nr / 64] | want->ia32[nr / 64]) >> (nr % 64) & 1))
+	if (!tcl_verdict(&hit, tcl_raw_nr(regs), ctx[1], regs, &tcl_plane()->exit))
 		return 0;
-
-	/* Which of the two it was, and what a 32-bit number means. */
-	now = tcl_now();
-	t = tcl_self();
-	call.nr = nr;
-	call.ret = ctx[1];
-	call.compat = 0;
-	if (!tcl_resolve(&call, t, regs, want))
+	if (tcl_drop_failed && hit.call.ret < 0)
 		return 0;
-	nr = call.nr & (TCL_NR_TABLE - 1);
-	if (tcl_drop_failed && call.ret < 0)
-		return 0;
-	type = tcl_event_of_nr[nr];
+	type = tcl_event_of_nr[hit.call.nr & (TCL_NR_TABLE - 1)];
 	/* Successful executions come from sched_process_exec. */
-	if ((type == PPME_SYSCALL_EXECVE_19_X || type == PPME_SYSCALL_EXECVEAT_X) && call.ret == 0)
+	if ((type == PPME_SYSCALL_EXECVE_19_X || type == PPME_SYSCALL_EXECVEAT_X) && hit.call.ret == 0)
 		return 0;
-	if (tcl_is_self())
-		return 0;
-
-	if (tcl_sampled_out(ctx, tcl_sc_of_nr[nr], now))
-		return 0;
-
-	c = tcl_claim(TCL_FROM_SYSCALL, tcl_sc_of_nr[nr]);
+	c = tcl_claim_call(ctx, &hit, TCL_FROM_SYSCALL);
 	if (!c)
 		return 0;
-	c->ts = now;
-	c->tid = (u32)bpf_get_current_pid_tgid();
-	c->task = t;
-	c->ret = call.ret;
-	c->nr = nr;
-	c->compat = call.compat;
-	tcl_load_args(c, &call, regs);
-	c->truth = 0;
-	c->suspect = TCL_AGREES;
-	if (tcl_dynamic && tcl_io(type) != TCL_IO_NONE) {
-		c->type = type;
-		bpf_tail_call(ctx, &tcl_tail_exit, TCL_TAIL_SNAPLEN);
+	if (type != PPME_GENERIC_X) {
+		tcl_load_args(c, &hit.call, regs);
+		c->truth = 0;
+		c->suspect = TCL_AGREES;
+		if (tcl_dynamic && tcl_io(type) != TCL_IO_NONE) {
+			c->type = type;
+			bpf_tail_call(ctx, &tcl_tail_exit, TCL_TAIL_SNAPLEN);
+		}
+		bpf_tail_call(ctx, &tcl_tail_exit, type);
 	}
-	bpf_tail_call(ctx, &tcl_tail_exit, type);
 
-	/* No program of its own, or the kernel refused it: the generic event. */
+	/* No program of its own, or the kernel refused it: the generic event, which has no arguments. */
 	tcl_begin(c, PPME_GENERIC_X, TCL_NPARAMS_GENERIC_X);
 	return tcl_end(ctx, c, tcl_fill_generic_x(c));
 }
@@ -253,7 +207,7 @@ TCL_INLINE struct tcl_ctx *tcl_claim_task(const u32 origin, const u32 sc, u64 tp
 		return NULL;
 	if (tcl_control.self && tcl_control.self == (u32)F(t, tgid))
 		return NULL;
-	c = tcl_claim(origin, sc);
+	c = tcl_claim(origin, sc, bpf_get_current_pid_tgid());
 	if (!c)
 		return NULL;
 	c->ts = tcl_now();

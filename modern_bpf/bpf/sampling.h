@@ -21,14 +21,16 @@ static const volatile u8 tcl_sampling_of_sc[TCL_NR_TABLE] = TCL_SAMPLING_OF_SC;
 TCL_INLINE void tcl_mark_phase(void *ctx, u32 silent, u32 ratio, u64 now)
 {
 	struct tcl_ctx *c;
+	u64 me;
 
 	__sync_fetch_and_add(&tcl_control.marking, 1);
 	if (*(volatile u64 *)&tcl_control.marking == 1 && *(volatile u32 *)&tcl_control.silent != silent) {
 		*(volatile u32 *)&tcl_control.silent = silent;
-		c = tcl_claim(TCL_FROM_MARK, 0);
+		me = bpf_get_current_pid_tgid();
+		c = tcl_claim(TCL_FROM_MARK, 0, me);
 		if (c) {
 			c->ts = now;
-			c->tid = (u32)bpf_get_current_pid_tgid();
+			c->tid = (u32)me;
 			tcl_begin(c, silent ? PPME_DROP_E : PPME_DROP_X, TCL_NPARAMS_DROP_E);
 			tcl_put_u32(c, ratio);
 			tcl_end(ctx, c, 0);

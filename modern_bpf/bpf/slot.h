@@ -15,12 +15,11 @@
 #include "maps.h"
 #include "send.h"
 
-TCL_INLINE u64 tcl_me(const u32 origin)
-{
-	/* A thread id needs 22 bits, so the origin fits beside it: it keeps a
-	 * program apart from one that interrupts it in the same thread. */
-	return bpf_get_current_pid_tgid() | (u64)origin << 28;
-}
+/*
+ * Who owns a slot. A thread id needs 22 bits, so the origin fits beside it: it
+ * keeps a program apart from one that interrupts it in the same thread.
+ */
+#define TCL_OWNER(pid_tgid, origin) ((pid_tgid) | (u64)(origin) << 28)
 
 TCL_INLINE u32 tcl_class(u32 sc)
 {
@@ -32,8 +31,11 @@ TCL_INLINE void tcl_count_drop(u32 sc)
 	__sync_fetch_and_add(&tcl_drops[sc & (TCL_NR_TABLE - 1)], 1);
 }
 
-/* Takes a free slot of this CPU for an event of the given call and counts it as seen. */
-TCL_INLINE struct tcl_ctx *tcl_claim(const u32 origin, u32 sc)
+/*
+ * Takes a free slot of this CPU for an event of the given call and counts it as
+ * seen. me is what bpf_get_current_pid_tgid says.
+ */
+TCL_INLINE struct tcl_ctx *tcl_claim(const u32 origin, u32 sc, u64 me)
 {
 	u32 base = bpf_get_smp_processor_id() * TCL_SLOTS;
 	struct tcl_counters *n;
@@ -48,7 +50,7 @@ TCL_INLINE struct tcl_ctx *tcl_claim(const u32 origin, u32 sc)
 			return NULL;
 		__sync_fetch_and_add(&c->busy, 1);
 		if (*(volatile u64 *)&c->busy == 1) {
-			c->owner = tcl_me(origin);
+			c->owner = TCL_OWNER(me, origin);
 			c->origin = origin;
 			c->slot = key;
 			c->sc = sc;
@@ -73,7 +75,7 @@ TCL_INLINE struct tcl_ctx *tcl_claim(const u32 origin, u32 sc)
 TCL_INLINE struct tcl_ctx *tcl_mine(const u32 origin)
 {
 	u32 base = bpf_get_smp_processor_id() * TCL_SLOTS;
-	u64 me = tcl_me(origin);
+	u64 me = TCL_OWNER(bpf_get_current_pid_tgid(), origin);
 	struct tcl_ctx *c;
 	u32 key, i;
 

@@ -21,19 +21,20 @@ static __attribute__((__noinline__)) int tcl_sampled_out_call(void *ctx, u32 sc,
 TCL_INLINE struct tcl_ctx *tcl_claim_current(const u32 origin, const u32 sc, u64 tp, u64 *ctx)
 {
 	struct task_struct *t = tcl_self();
+	u64 me = bpf_get_current_pid_tgid();
 	struct tcl_ctx *c;
 	u64 now;
 
-	if (!(tcl_plane()->tp & tp) || F(t, flags) & TCL_PF_KTHREAD || tcl_is_self())
+	if (!(tcl_plane()->tp & tp) || F(t, flags) & TCL_PF_KTHREAD || tcl_is_self(me))
 		return NULL;
 	now = tcl_now();
 	if (tcl_sampled_out_call(ctx, sc, now))
 		return NULL;
-	c = tcl_claim(origin, sc);
+	c = tcl_claim(origin, sc, me);
 	if (!c)
 		return NULL;
 	c->ts = now;
-	c->tid = (u32)bpf_get_current_pid_tgid();
+	c->tid = (u32)me;
 	c->task = t;
 	c->ret = 0;
 	c->compat = 0;
