@@ -149,6 +149,7 @@ tar -xf "$SOURCES" -C /var/tmp/tiercel
 cd /var/tmp/tiercel
 make build VERSION=vagrant
 go test -count=1 -run NoTestHasThisName ./test/fillers ./test/drivers
+GOARCH=386 CGO_ENABLED=0 go build -o /dev/null ./test/fillers/testdata/compat
 rm -rf /var/tmp/tiercel`)
 	if err != nil {
 		return fmt.Errorf("compile in the machine's root: %w\n%s", err, machine.Tail(string(out), 3000))
