@@ -19,13 +19,16 @@ func init() {
 	etc := []string{"/etc"}
 	roots := []string{home}
 	provide(map[string]step{
-		"read-shadow":         {run: command("cat", "/etc/shadow")},
-		"open-shadow":         {run: read("/etc/shadow")},
-		"read-shadow-as-sshd": {run: as("sshd", "open-shadow")},
-		"link-shadow":         {run: all(made("/etc/shadow"), hardLink("/etc/shadow", "/etc/provoked")), isolated: true, empty: etc},
-		"rename-shadow":       {run: all(made("/etc/shadow"), move("/etc/shadow", "/etc/provoked")), isolated: true, empty: etc},
-		"replace-shadow":      {run: all(made("/etc/nshadow"), move("/etc/nshadow", "/etc/shadow")), isolated: true, empty: etc},
-		"benign-reads":        {run: benignReads},
+		"read-shadow":            {run: command("cat", "/etc/shadow")},
+		"open-shadow":            {run: read("/etc/shadow")},
+		"read-shadow-as-sshd":    {run: as("sshd", "open-shadow")},
+		"read-shadow-relatively": {run: relatively("shadow")},
+		"read-shadow-by-openat2": {run: byOpenat2("/etc/shadow")},
+		"read-shadow-by-handle":  {run: byHandle("/etc/shadow")},
+		"link-shadow":            {run: all(made("/etc/shadow"), hardLink("/etc/shadow", "/etc/provoked")), isolated: true, empty: etc},
+		"rename-shadow":          {run: all(made("/etc/shadow"), move("/etc/shadow", "/etc/provoked")), isolated: true, empty: etc},
+		"replace-shadow":         {run: all(made("/etc/nshadow"), move("/etc/nshadow", "/etc/shadow")), isolated: true, empty: etc},
+		"benign-reads":           {run: benignReads},
 
 		"read-ssh-key":         {run: viewed("cat", home+"/.ssh/id_ed25519"), isolated: true, empty: roots},
 		"link-ssh-private-key": {run: all(made(home+"/.ssh/id_rsa"), hardLink(home+"/.ssh/id_rsa", home+"/x")), isolated: true, empty: roots},
@@ -57,6 +60,46 @@ func init() {
 		"search-keys":    {run: command("find", "/dev/null", "-name", "id_rsa*")},
 		"search-nothing": {run: command("find", "/dev/null", "-name", "*.txt")},
 	})
+}
+
+// relatively opens a file of /etc by a way round from there.
+func relatively(name string) func() error {
+	return func() error {
+		if err := os.Chdir("/etc"); err != nil {
+			return err
+		}
+		return read("./../usr/../etc/" + name)()
+	}
+}
+
+func byOpenat2(path string) func() error {
+	return func() error {
+		fd, err := unix.Openat2(unix.AT_FDCWD, path, &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_CLOEXEC})
+		if err != nil {
+			return err
+		}
+		return unix.Close(fd)
+	}
+}
+
+// byHandle opens a file without naming it in the call.
+func byHandle(path string) func() error {
+	return func() error {
+		handle, _, err := unix.NameToHandleAt(unix.AT_FDCWD, path, 0)
+		if err != nil {
+			return err
+		}
+		root, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(root)
+		fd, err := unix.OpenByHandleAt(root, handle, unix.O_RDONLY|unix.O_CLOEXEC)
+		if err != nil {
+			return err
+		}
+		return unix.Close(fd)
+	}
 }
 
 // made is a step that makes an empty file without opening it.
