@@ -223,3 +223,17 @@ func TestTheCommentAboveARuleIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// Whatever stands above a rule is read or refused.
+func FuzzComment(f *testing.F) {
+	f.Add("# provoke: a, b\n#   c\n# near miss: d\n")
+	f.Add("# provok: a\n")
+	f.Add("#\n#:\n# , ,\n")
+	const rule = "- rule: one\n  desc: d\n  condition: evt.type=open\n  output: o\n  priority: INFO\n"
+	f.Fuzz(func(t *testing.T, comment string) {
+		tactics, _, err := Read([]defaultrules.File{{Name: "default/x.yaml", Content: []byte(comment + rule)}})
+		if err == nil && len(tactics) > 0 {
+			Markdown(tactics)
+		}
+	})
+}
