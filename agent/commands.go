@@ -4,6 +4,7 @@ package agent
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/tiercel/tiercel/agent/captool"
 	"github.com/tiercel/tiercel/agent/cmdline"
@@ -28,7 +29,7 @@ func (r *run) command() error {
 	case cmdline.DriverDoctor:
 		return drivers.WriteDoctor(r.Stdout, r.opts.JSON)
 	case cmdline.DriverBuild, cmdline.DriverLoad, cmdline.DriverUnload, cmdline.DriverSet, cmdline.DriverStatus:
-		return drivercmd.Run(drivercmd.System{Stdout: r.Stdout, Version: Version}, r.opts)
+		return r.orFallback(drivercmd.Run(drivercmd.System{Stdout: r.Stdout, Version: Version}, r.opts))
 	case cmdline.Health:
 		return r.askHealth()
 	case cmdline.CaptureRecord, cmdline.CapturePrint, cmdline.CaptureInfo:
@@ -47,6 +48,21 @@ func (r *run) command() error {
 		return r.diffCalls()
 	}
 	return fmt.Errorf("tiercel %s: there is no such command", r.opts.Command)
+}
+
+// orFallback makes a warning of the failure to prepare a driver where the
+// configuration has others for that case: the agent, which starts next, takes
+// one of them and says so.
+func (r *run) orFallback(err error) error {
+	if err == nil || !r.opts.Driver.OrFallback {
+		return err
+	}
+	cfg, unreadable := config.Load(*r.configSource())
+	if unreadable != nil || len(cfg.Engine.Fallback) == 0 {
+		return err
+	}
+	r.notice("Warning: " + err.Error() + "; engine.fallback is taken: " + strings.Join(cfg.Engine.Fallback, ", "))
+	return nil
 }
 
 // captureCommand has nothing to do with the configuration file.

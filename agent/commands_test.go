@@ -58,3 +58,25 @@ func TestALiveProfileLooksOnAndLeaves(t *testing.T) {
 		t.Errorf("the driver is not closed: %v", calls)
 	}
 }
+
+// A unit prepares its driver before the agent starts; where another one may take
+// its place, failing is no reason not to start.
+func TestAFallbackForgivesADriverThatCannotBePrepared(t *testing.T) {
+	for _, c := range []struct {
+		config string
+		status int
+	}{
+		{"engine: {kind: kmod, fallback: [modern_bpf]}\n", 0},
+		{"engine: {kind: kmod}\n", 1},
+	} {
+		w := newWorld(t, "")
+		w.sys.Args = []string{"driver", "load", "kmod", "--file", "/there/is/no.ko", "--or-fallback"}
+		w.sys.Search = []string{w.file("tiercel.yaml", c.config+"rules_files: []\nstdout_output: {enabled: true}\n")}
+		if got := w.run(); got != c.status {
+			t.Errorf("%s: status %d, %s", c.config, got, &w.err)
+		}
+		if w.until(&w.err, "/there/is/no.ko"); c.status == 0 {
+			w.until(&w.err, "engine.fallback is taken: modern_bpf")
+		}
+	}
+}

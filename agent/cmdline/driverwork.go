@@ -18,10 +18,15 @@ type DriverWork struct {
 	BTF     string // of build bpf: a file with the kernel's types, instead of headers
 	File    string // of build: where the product goes; of load: the module; "": the usual place
 	Build   bool   // of load: build the module first when there is none that fits
-	Force   bool   // of build: also when it is there already, or would be refused; of set: also when it cannot run
-	Root    string // of set: where the system is, "": here
-	Verbose bool   // of build: show what the compilers say
+	// OrFallback: of build and load: failing is no failure where engine.fallback
+	// names another driver.
+	OrFallback bool
+	Force      bool   // of build: also when it is there already, or would be refused; of set: also when it cannot run
+	Root       string // of set: where the system is, "": here
+	Verbose    bool   // of build: show what the compilers say
 }
+
+const orFallback = "for units: do not fail when the configuration's engine.fallback names other drivers"
 
 // driverKinds are the drivers that can be built.
 var driverKinds = []string{"kmod", "bpf"}
@@ -45,6 +50,7 @@ func driverCommand(o *Options) *cobra.Command {
 	fs.StringVarP(&d.File, "output", "o", "", "put the product into this `file`, instead of /var/lib/tiercel/RELEASE")
 	fs.BoolVarP(&d.Force, "force", "f", false, "build although it is there already, or although this kernel would refuse it")
 	fs.BoolVarP(&d.Verbose, "verbose", "v", false, "print what the compilers say")
+	fs.BoolVar(&d.OrFallback, "or-fallback", false, orFallback)
 
 	load := leaf(o, DriverLoad, "load kmod", "load the kernel module",
 		"Loads the module that was built for this kernel, of DKMS, of a package or by tiercel driver build kmod. The\n"+
@@ -52,6 +58,7 @@ func driverCommand(o *Options) *cobra.Command {
 			"Exit status: 0 it is loaded, 1 it cannot be loaded.")
 	load.Flags().StringVar(&d.File, "file", "", "load this `file`")
 	load.Flags().BoolVar(&d.Build, "build", false, "build it first when there is none for this kernel and this release")
+	load.Flags().BoolVar(&d.OrFallback, "or-fallback", false, orFallback)
 
 	unload := leaf(o, DriverUnload, "unload kmod", "unload the kernel module",
 		"Takes the module out of the kernel, once nobody uses it.\n"+

@@ -44,13 +44,13 @@ var Units = []Unit{
 	{Name: "tiercel-modern-bpf", Driver: "modern_bpf", What: "modern eBPF probe", Kind: "modern_ebpf", StartTime: "3min"},
 	{
 		Name: "tiercel-kmod", Driver: "kmod", What: "kernel module", Kind: "kmod", Module: true, StartTime: "15min",
-		Prepare: []string{"+/usr/bin/tiercel driver load --build kmod"},
+		Prepare: []string{"+/usr/bin/tiercel driver load kmod --build --or-fallback"},
 		// So that a new release finds the place free for its own module.
 		CleanUp: []string{"-+/usr/bin/tiercel driver unload kmod"},
 	},
 	{
 		Name: "tiercel-bpf", Driver: "bpf", What: "legacy eBPF probe", Kind: "bpf", StartTime: "15min",
-		Prepare: []string{"+/usr/bin/tiercel driver build bpf"},
+		Prepare: []string{"+/usr/bin/tiercel driver build bpf --or-fallback"},
 	},
 }
 
