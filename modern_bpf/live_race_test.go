@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tiercel/tiercel/scap"
 )
 
@@ -176,5 +178,61 @@ func TestLiveRacesAreLost(t *testing.T) {
 				t.Errorf("%d of %d hidden objects and %d others were not told", evaded, hidden, other)
 			}
 		})
+	}
+}
+
+// A link of /proc leads to objects that have no path, namespaces and pipes: they
+// are no reason to tell a call twice. A file without a directory entry is one.
+func TestLiveOnlyObjectsWithAPathAreToldBesideTheName(t *testing.T) {
+	d := running(t, Options{}, scap.SCOpenat, scap.SCDup)
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("/etc/passwd", link); err != nil {
+		t.Fatal(err)
+	}
+	memfd, err := unix.MemfdCreate("told", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(memfd)
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pipe[0])
+	defer unix.Close(pipe[1])
+	for _, c := range []struct {
+		name  string
+		flags int
+		want  []string
+	}{
+		{"/proc/self/ns/uts", unix.O_RDONLY, []string{"/proc/self/ns/uts"}},
+		{fmt.Sprintf("/proc/self/fd/%d", pipe[1]), unix.O_WRONLY, []string{fmt.Sprintf("/proc/self/fd/%d", pipe[1])}},
+		{fmt.Sprintf("/proc/self/fd/%d", memfd), unix.O_RDWR, []string{fmt.Sprintf("/proc/self/fd/%d", memfd), "/memfd:told"}},
+		{link, unix.O_RDONLY, []string{link, "/etc/passwd"}},
+	} {
+		var names []string
+		tid := onThread(func() {
+			fd, err := unix.Open(c.name, c.flags|unix.O_CLOEXEC, 0)
+			if err != nil {
+				t.Error(err)
+			}
+			mark, _ := unix.Dup(fd) // comes behind all that the open is told as
+			unix.Close(mark)
+			unix.Close(fd)
+		})
+		read(t, d, 3*time.Second, func(ev *scap.Event) bool {
+			if ev.TID() != int64(tid) {
+				return false
+			}
+			if ev.Type() == scap.EvOpenatV2X {
+				s, _ := ev.Str(2)
+				names = append(names, s)
+			}
+			return ev.Type() == scap.EvDupV1X
+		})
+		if !slices.Equal(names, c.want) {
+			t.Errorf("open of %s is told as %q, want %q", c.name, names, c.want)
+		}
 	}
 }

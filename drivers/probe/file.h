@@ -11,6 +11,9 @@
 #define TCL_S_IFSOCK	  0140000
 #define TCL_OVERLAY_MAGIC 0x794c7630
 #define TCL_SOCKFS_MAGIC  0x534f434b
+#define TCL_TMPFS_MAGIC	  0x01021994
+#define TCL_NSFS_MAGIC	  0x6e736673
+#define TCL_SB_NOUSER	  0x80000000u
 #define TCL_FMODE_CREATED 0x100000
 
 /* The file behind a descriptor of the current task; NULL when there is none. */
@@ -26,6 +29,19 @@ TCL_INLINE struct file *tcl_fd_file(struct tcl_ctx *c, s32 fd)
 		return NULL;
 	slot = TCL_PLAIN(struct file **, F(fdt, fd));
 	return RD(struct file *, slot + (u32)fd);
+}
+
+/*
+ * A file of a file system that users cannot mount (pipefs, sockfs, anonymous
+ * inodes; nsfs, which says so before 6.18 only): it has no path that could be
+ * told. Those of memfd_create(2) lie in such a tmpfs, but have a name.
+ */
+TCL_INLINE bool tcl_is_pathless(struct file *f)
+{
+	struct super_block *sb = F(F(f, f_inode), i_sb);
+	u64 magic = F(sb, s_magic);
+
+	return magic == TCL_NSFS_MAGIC || (magic != TCL_TMPFS_MAGIC && F(sb, s_flags) & TCL_SB_NOUSER);
 }
 
 /* Device number as stat(2) encodes it for user space. */

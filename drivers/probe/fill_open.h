@@ -35,7 +35,7 @@ TCL_INLINE struct file *tcl_opened(struct tcl_ctx *c, u64 raw)
 		return NULL;
 	has = F(f, f_flags);
 	c->object = f;
-	if (tcl_has_company(c) && !(has & TCL_O_TMPFILE_BIT))
+	if (tcl_has_company(c) && !(has & TCL_O_TMPFILE_BIT) && !tcl_is_pathless(f))
 		c->suspect = TCL_MAY_DIFFER;
 	if (tcl_is_asked_for(has, raw))
 		return f;
