@@ -36,10 +36,10 @@ const (
 )
 
 // ErrNoCompiler says that there is no clang with its opt and llc.
-var ErrNoCompiler = errors.New("clang and llvm (clang, opt and llc of one version, 14 or newer) are not installed")
+var ErrNoCompiler = errors.New("clang and llvm (clang, opt and llc of one version, 14 or newer) are not installed; install the packages clang and llvm")
 
 // ErrNoClang says that there is no clang at all.
-var ErrNoClang = errors.New("clang 14 or newer is not installed")
+var ErrNoClang = errors.New("clang 14 or newer is not installed; install the package clang")
 
 // suffixes of the names of LLVM's programs, newest version first.
 func suffixes() []string {

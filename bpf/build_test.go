@@ -31,6 +31,7 @@ func headers(t *testing.T) string {
 // compile against a kernel's headers, with no BTF, and hold every program that
 // the loader asks for.
 func TestPortabilityLegacyProbeBuilds(t *testing.T) {
+	t.Parallel()
 	dir := headers(t)
 	if _, err := FindCompiler(exec.LookPath); err != nil {
 		if _, there := exec.LookPath("clang-14"); there == nil {

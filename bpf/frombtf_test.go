@@ -74,6 +74,7 @@ func holdsAll(t *testing.T, object string) {
 }
 
 func TestAProbeIsBuiltFromBTFAlone(t *testing.T) {
+	t.Parallel()
 	needClang(t)
 	object, err := Build(context.Background(), BuildOptions{Release: "6.12", Arch: "amd64", BTF: kernelBTF(t, "testdata/6.12-amd64.btf.gz"), Dir: t.TempDir()})
 	if err != nil {
