@@ -5,6 +5,7 @@ package bpf
 import (
 	"bytes"
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
@@ -103,10 +104,47 @@ func fromBTF(ctx context.Context, o *BuildOptions, object string) error {
 	if err != nil {
 		return err
 	}
+	if err := isOfKernel(o.BTF, o.Release); err != nil {
+		return err
+	}
 	if err := writeKernelHeader(o.BTF, filepath.Join(o.Dir, "kernel.h")); err != nil {
 		return err
 	}
 	return runStep(ctx, slices.Concat([]string{clang}, flagsFromBTF(o), []string{"-c", filepath.Join(o.Dir, mainSource), "-o", object}), o.Output)
+}
+
+// isOfKernel refuses another kernel's types for the running one: the probe would
+// load all the same, and tell nonsense.
+func isOfKernel(file, release string) error {
+	if file == runningBTF || release != running() {
+		return nil
+	}
+	its, err := os.ReadFile(runningBTF)
+	if err != nil {
+		return nil // nothing to compare with
+	}
+	given, err := rawBTF(file)
+	if err != nil {
+		return fmt.Errorf("read the BTF in %s: %w", file, err)
+	}
+	if !bytes.Equal(given, its) {
+		return fmt.Errorf("%s has the BTF of another kernel than the running one; say of which with --kernel", file)
+	}
+	return nil
+}
+
+// rawBTF returns the BTF in a file: all of it, or a section of an ELF object.
+func rawBTF(file string) ([]byte, error) {
+	e, err := elf.Open(file)
+	if err != nil {
+		return os.ReadFile(file)
+	}
+	defer e.Close()
+	section := e.Section(".BTF")
+	if section == nil {
+		return nil, errors.New("it has no section .BTF")
+	}
+	return section.Data()
 }
 
 // flagsFromBTF are those of the compiler, which needs no way round here.

@@ -131,6 +131,34 @@ func TestBTFThatCannotBeUsedSaysSo(t *testing.T) {
 	}
 }
 
+// For the running kernel only its own types will do, raw or in an ELF object.
+func TestAnotherKernelsTypesAreRefused(t *testing.T) {
+	its, err := os.ReadFile(runningBTF)
+	if err != nil {
+		t.Skip("this kernel has no BTF")
+	}
+	other := kernelBTF(t, "testdata/6.12-amd64.btf.gz")
+	err = isOfKernel(other, running())
+	if err == nil || !strings.Contains(err.Error(), other+" has the BTF of another kernel than the running one; say of which with --kernel") {
+		t.Error(err)
+	}
+	if err := isOfKernel(other, "6.12.0-1"); err != nil {
+		t.Error(err)
+	}
+	same := filepath.Join(t.TempDir(), "btf")
+	if err := os.WriteFile(same, its, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := isOfKernel(same, running()); err != nil {
+		t.Error(err)
+	}
+	if self, err := os.Executable(); err != nil {
+		t.Error(err)
+	} else if err := isOfKernel(self, running()); err == nil || !strings.Contains(err.Error(), "no section .BTF") {
+		t.Error(err)
+	}
+}
+
 func TestHeadersComeBeforeBTFUnlessAskedFor(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"Makefile", "include/generated/autoconf.h"} {
