@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tiercel/tiercel/test/vm/machine"
 )
 
 func TestScriptIsSound(t *testing.T) {
@@ -58,5 +60,28 @@ func TestKindsByNameAndGroup(t *testing.T) {
 	}
 	if _, err := kindsNamed([]string{"ebpf"}); err == nil || !strings.Contains(err.Error(), "there are modern_bpf, kmod, bpf") {
 		t.Errorf("a kind that is not there: %v", err)
+	}
+}
+
+func TestTheTableIsPutIntoADocument(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kernels.md")
+	text := "before\n" + tableBegin + "\n| old |\n" + tableEnd + "\nafter\n"
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := &cell{kernel: &guestKernel{Kernel: &machine.Kernel{Release: "6.1.0"}}, kind: &kinds[0], said: machine.Said{Passed: []string{"drivers", "agent"}, Done: true}}
+	if err := record(path, table([]*cell{c})); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	want := "before\n" + tableBegin + "\n| kernel | cell | outcome |\n|---|---|---|\n| 6.1.0 | modern_bpf | ok: drivers, agent |\n" + tableEnd + "\nafter\n"
+	if err != nil || string(b) != want {
+		t.Errorf("%v: %q, want %q", err, b, want)
+	}
+	if err := record("ci.sh", "x"); err == nil || !strings.Contains(err.Error(), "to put the table between") {
+		t.Errorf("a document without a place: %v", err)
+	}
+	if b, err := os.ReadFile("../../docs/kernels.md"); err != nil || strings.Count(string(b), tableBegin) != 1 || strings.Count(string(b), tableEnd) != 1 {
+		t.Errorf("docs/kernels.md has no place for the table (%v)", err)
 	}
 }

@@ -61,6 +61,7 @@ func run(ctx context.Context) error {
 	parallel := flag.Int("parallel", 2, "machines at once")
 	accel := flag.String("accel", "auto", "tcg, kvm, or auto: kvm where a test machine comes up with it")
 	limit := flag.Duration("timeout", 2*time.Hour, "of the whole run")
+	document := flag.String("record", "", "document to put the table into (docs/kernels.md)")
 	flag.Parse()
 	ctx, cancel := context.WithTimeoutCause(ctx, *limit, fmt.Errorf("the run took longer than %v", *limit))
 	defer cancel()
@@ -105,7 +106,11 @@ func run(ctx context.Context) error {
 		})
 	}
 	_ = group.Wait()
-	return errors.Join(report(cells, absent), errors.Join(absent...))
+	err = errors.Join(report(cells, absent), errors.Join(absent...))
+	if *document != "" {
+		err = errors.Join(err, record(*document, table(cells)))
+	}
+	return err
 }
 
 // lockFolder waits until no other run prepares things in the folder.

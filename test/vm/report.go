@@ -9,6 +9,19 @@ import (
 	"github.com/tiercel/tiercel/test/vm/machine"
 )
 
+func (c *cell) outcome() string {
+	outcome := "ok: " + strings.Join(c.said.Passed, ", ")
+	if c.err != nil {
+		outcome = "crashed"
+	} else if len(c.said.Failed) > 0 {
+		outcome = "failed: " + machine.Tail(strings.Join(c.said.Failed, "; "), 1000)
+	}
+	if c.again != "" {
+		outcome += " (at the second try)"
+	}
+	return outcome
+}
+
 // report prints the console of each cell that failed, and the matrix.
 func report(cells []*cell, absent []error) error {
 	var bad []string
@@ -19,20 +32,7 @@ func report(cells []*cell, absent []error) error {
 		bad = append(bad, c.kernel.Release+" "+c.kind.name)
 		fmt.Printf("--- %s %s: the end of its console; all of it is in %s\n%s\n", c.kernel.Release, c.kind.name, c.console(), machine.Tail(c.said.Text, 8000))
 	}
-	fmt.Println("\n| kernel | cell | outcome |\n|---|---|---|")
-	for _, c := range cells {
-		outcome := "ok: " + strings.Join(c.said.Passed, ", ")
-		if c.err != nil {
-			outcome = "crashed"
-		} else if len(c.said.Failed) > 0 {
-			outcome = "failed: " + machine.Tail(strings.Join(c.said.Failed, "; "), 1000)
-		}
-		if c.again != "" {
-			outcome += " (at the second try)"
-		}
-		fmt.Printf("| %s | %s | %s |\n", c.kernel.Release, c.kind.name, outcome)
-	}
-	fmt.Println()
+	fmt.Printf("\n%s\n", table(cells))
 	for _, err := range absent {
 		fmt.Println(strings.Join(strings.Fields(err.Error()), " "))
 	}
