@@ -137,7 +137,7 @@ func (o *opening) open(open func(string, drivers.Options) (scap.Driver, error), 
 	defer close(o.opened)
 	o.drv, o.err = open(kind, opts)
 	if o.err != nil {
-		o.drv, o.err = nil, driverError{o.err}
+		o.drv, o.err = nil, noDriver(o.err)
 		return
 	}
 	o.src = o.drv
@@ -150,7 +150,7 @@ func (o *opening) open(open func(string, drivers.Options) (scap.Driver, error), 
 		return
 	}
 	if o.degraded, o.err = o.drv.SetInterestingSyscalls(scap.Selection{Exit: o.early}); o.err != nil {
-		o.err = fmt.Errorf("select system calls: %w", o.err)
+		o.err = noDriver(fmt.Errorf("select system calls: %w", o.err))
 		return
 	}
 	o.err = o.start()
@@ -161,7 +161,7 @@ func (o *opening) open(open func(string, drivers.Options) (scap.Driver, error), 
 func (o *opening) start() error {
 	o.startOnce.Do(func() {
 		if err := o.drv.Start(); err != nil {
-			o.startErr = fmt.Errorf("start %s: %w", o.drv.Name(), err)
+			o.startErr = noDriver(fmt.Errorf("start %s: %w", o.drv.Name(), err))
 		}
 	})
 	return o.startErr

@@ -100,7 +100,7 @@ func (r *run) applySelection() (done bool, err error) {
 	drv := r.opening.drv
 	applied, err := drv.SetInterestingSyscalls(r.sel.Selection)
 	if err != nil {
-		return true, fmt.Errorf("select system calls: %w", err)
+		return true, noDriver(fmt.Errorf("select system calls: %w", err))
 	}
 	r.logDegraded(applied)
 	if err := r.sample(drv, 1); err != nil {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tiercel/tiercel/agent/notify"
+	"github.com/tiercel/tiercel/drivers"
 )
 
 // Exit statuses of a service, as sysexits.h has them: its manager need not try
@@ -22,6 +23,15 @@ const (
 
 // driverError is why there is no driver.
 type driverError struct{ error }
+
+// noDriver makes one. What the kernel's lockdown refuses looks like anything
+// but that.
+func noDriver(err error) error {
+	if f := drivers.Lockdown(); f.Status == drivers.Missing {
+		err = fmt.Errorf("%w; this kernel is locked down, %s: %s", err, f.Detail, f.Advice)
+	}
+	return driverError{err}
+}
 
 // Unwrap implements errors.
 func (e driverError) Unwrap() error { return e.error }
