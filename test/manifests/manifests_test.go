@@ -119,7 +119,22 @@ type variant struct {
 	name   string
 	values map[string]any
 	driver string
-	extra  []corev1.Capability
+	caps   capabilities
+}
+
+// capabilities are what values say of them.
+type capabilities struct{ Extra, Replace []corev1.Capability }
+
+// capabilitiesOf is what the agent has to get, and no more.
+func capabilitiesOf(driver string, c capabilities) []corev1.Capability {
+	want := []corev1.Capability{"BPF", "PERFMON", "SYS_PTRACE", "DAC_READ_SEARCH"}
+	if driver == "bpf" || driver == "auto" {
+		want = append(want, "IPC_LOCK")
+	}
+	if len(c.Replace) > 0 {
+		want = c.Replace
+	}
+	return append(want, c.Extra...)
 }
 
 // variants are the defaults and the files below testdata/values.
@@ -138,7 +153,7 @@ func variants(t *testing.T) []variant {
 		v := variant{name: strings.TrimSuffix(filepath.Base(file), ".yaml"), driver: "modern_bpf"}
 		var known struct {
 			Driver       struct{ Kind string }
-			Capabilities struct{ Extra []corev1.Capability }
+			Capabilities capabilities
 		}
 		if err := yaml.Unmarshal(text, &v.values); err != nil {
 			t.Fatalf("%s: %v", file, err)
@@ -149,7 +164,7 @@ func variants(t *testing.T) []variant {
 		if known.Driver.Kind != "" {
 			v.driver = known.Driver.Kind
 		}
-		v.extra = known.Capabilities.Extra
+		v.caps = known.Capabilities
 		all = append(all, v)
 	}
 	return all
@@ -172,7 +187,7 @@ func TestChartIsAllowedNoMoreThanItNeeds(t *testing.T) {
 				if o.daemon == nil {
 					t.Fatal("there is no DaemonSet")
 				}
-				for _, fault := range Faults(o.daemon, v.driver, v.extra) {
+				for _, fault := range Faults(o.daemon, capabilitiesOf(v.driver, v.caps), v.driver == "kmod") {
 					t.Error(fault)
 				}
 				for key, x := range o.all {
@@ -318,7 +333,7 @@ func TestManifestsAreThoseOfTheChart(t *testing.T) {
 		}
 	}
 	o := decode(t, Documents(static))
-	for _, fault := range Faults(o.daemon, "modern_bpf", nil) {
+	for _, fault := range Faults(o.daemon, capabilitiesOf("modern_bpf", capabilities{}), false) {
 		t.Error(fault)
 	}
 	if o.all["Namespace/"+Namespace] == nil {
@@ -422,7 +437,7 @@ func TestPolicyFindsFaults(t *testing.T) {
 	} {
 		o := (&variant{}).render(t, NewestKube)
 		spoil(&o.daemon.Spec.Template.Spec)
-		faults := Faults(o.daemon, "modern_bpf", nil)
+		faults := Faults(o.daemon, capabilitiesOf("modern_bpf", capabilities{}), false)
 		if len(faults) != 1 || !strings.Contains(faults[0], name) {
 			t.Errorf("want one fault with %q, got %q", name, faults)
 		}

@@ -11,9 +11,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Faults are what a DaemonSet of the chart may not be. Only the driver kmod
-// needs a privileged container.
-func Faults(ds *appsv1.DaemonSet, driver string, extra []corev1.Capability) []string {
+// Faults are what a DaemonSet of the chart may not be. The agent gets these
+// capabilities and no others; only the driver kmod needs a privileged container.
+func Faults(ds *appsv1.DaemonSet, want []corev1.Capability, kmod bool) []string {
 	var faults []string
 	bad := func(is bool, format string, args ...any) {
 		if is {
@@ -39,7 +39,7 @@ func Faults(ds *appsv1.DaemonSet, driver string, extra []corev1.Capability) []st
 			bad(!there, "container %s mounts %s, which is no volume", c.Name, m.Name)
 			bad(source.HostPath != nil && !m.ReadOnly, "container %s may write %s of the host", c.Name, m.MountPath)
 		}
-		faults = append(faults, containerFaults(&c, driver, extra)...)
+		faults = append(faults, containerFaults(&c, want, kmod)...)
 	}
 	for name := range sources {
 		bad(!used[name], "nobody mounts the volume %s", name)
@@ -47,7 +47,7 @@ func Faults(ds *appsv1.DaemonSet, driver string, extra []corev1.Capability) []st
 	return faults
 }
 
-func containerFaults(c *corev1.Container, driver string, extra []corev1.Capability) []string {
+func containerFaults(c *corev1.Container, want []corev1.Capability, kmod bool) []string {
 	var faults []string
 	bad := func(is bool, format string, args ...any) {
 		if is {
@@ -69,7 +69,7 @@ func containerFaults(c *corev1.Container, driver string, extra []corev1.Capabili
 		bad(c.LivenessProbe == nil || c.LivenessProbe.Exec == nil, "has no liveness probe of its own")
 		bad(c.Resources.Limits.Memory().IsZero(), "has no limit of memory")
 	}
-	if driver == "kmod" && agent {
+	if kmod && agent {
 		bad(s.Privileged == nil || !*s.Privileged, "cannot open the module's devices")
 		// The API server refuses these two together.
 		bad(s.AllowPrivilegeEscalation != nil && !*s.AllowPrivilegeEscalation, "is privileged and may not be")
@@ -78,13 +78,8 @@ func containerFaults(c *corev1.Container, driver string, extra []corev1.Capabili
 	bad(s.Privileged != nil && *s.Privileged, "is privileged")
 	bad(s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation, "may gain privileges")
 	bad(s.SeccompProfile == nil, "has no seccomp profile")
-	want := []corev1.Capability{"SYS_MODULE"}
-	if agent {
-		want = []corev1.Capability{"BPF", "PERFMON", "SYS_PTRACE", "DAC_READ_SEARCH"}
-		if driver == "bpf" || driver == "auto" {
-			want = append(want, "IPC_LOCK")
-		}
-		want = append(want, extra...)
+	if !agent {
+		want = []corev1.Capability{"SYS_MODULE"}
 	}
 	if s.Capabilities == nil {
 		return append(faults, "container "+c.Name+" has the runtime's capabilities")

@@ -61,6 +61,7 @@ what other processes run and have open (SYS_PTRACE, DAC_READ_SEARCH). */}}
 {{- define "tiercel.capabilities" -}}
 {{- $all := list "BPF" "PERFMON" "SYS_PTRACE" "DAC_READ_SEARCH" -}}
 {{- if has .Values.driver.kind (list "bpf" "auto") -}}{{- $all = append $all "IPC_LOCK" -}}{{- end -}}
+{{- with .Values.capabilities.replace -}}{{- $all = . -}}{{- end -}}
 {{- concat $all .Values.capabilities.extra | uniq | toJson -}}
 {{- end -}}
 
