@@ -181,6 +181,19 @@ func expected(t *testing.T, file string) []string {
 	return names
 }
 
+func TestTheVocabularyLoadsFirst(t *testing.T) {
+	var names []string
+	for _, f := range defaultrules.Files() {
+		names = append(names, f.Name)
+	}
+	if names[0] != "default/00-vocabulary.yaml" || !slices.IsSorted(names) {
+		t.Errorf("the files load as %v", names)
+	}
+	if n := strings.Count(string(defaultrules.Content()), "required_engine_version"); n != 1 {
+		t.Errorf("the version of the engine is required %d times", n)
+	}
+}
+
 func TestTheEmbeddedFilesLoadAsOneText(t *testing.T) {
 	_, set, err := Load()
 	if err != nil {
