@@ -83,11 +83,14 @@ generate-manifests: ## remake packaging/kubernetes and the chart's README out of
 manifests-test: ## the tests of the container image, the Helm chart and the manifests (modules of their own)
 	@for dir in packaging/image test/manifests; do $(GO) vet -C $$dir ./... && $(GO) test -C $$dir -count=1 $(TESTFLAGS) ./... || exit 1; done
 
+pkgtest: ## the packages in machines with systemd, from install to purge (STORIES="life trouble"); needs QEMU 10 and root
+	test/pkg/ci.sh
+
 portability: ## compile the shared probe sources as kernel module and as legacy probe
 	$(GO) test -count=1 -v -run Portab ./kmod/... ./bpf/...
 
 packages: ## deb, rpm, apk and tar of this commit, for amd64 and arm64, in dist/
-	$(GO) run ./packaging/build -version '$(VERSION)' -tags '$(TAGS)' -ldflags '$(LDFLAGS)' $(ARGS)
+	$(GO) run -trimpath ./packaging/build -version '$(VERSION)' -tags '$(TAGS)' -ldflags '$(LDFLAGS)' $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck, clang-format
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not formatted: $$out"; exit 1; }
@@ -104,4 +107,4 @@ fmt: ## format Go and C sources
 clean: ## remove what was built
 	rm -rf bin dist
 
-.PHONY: help build image chart run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest vagrant-test portability generate-manifests manifests-test packages lint fmt clean
+.PHONY: help build image chart run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest pkgtest vagrant-test portability generate-manifests manifests-test packages lint fmt clean

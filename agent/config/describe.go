@@ -19,6 +19,7 @@ type Setting struct {
 	Value string
 	// Off leaves the line out of force: a choice that is shown, but not made.
 	Off bool
+	Why string // stands before what the key means
 }
 
 // Installed returns the configuration that packages install: what differs from
@@ -33,24 +34,37 @@ func Installed(settings []Setting) ([]byte, error) {
 # Every key: man tiercel.yaml, /usr/share/doc/tiercel/examples/tiercel.yaml
 # Check:     tiercel --dry-run
 `)
+	var above []string // the levels that the line before is below
 	for _, s := range settings {
 		k := key(s.Key)
 		if k == nil {
 			return nil, fmt.Errorf("there is no key %s", s.Key)
 		}
-		b.WriteByte('\n')
-		comment(&b, "# ", "# ", k.Doc)
+		mark := ""
+		if s.Off {
+			mark = "#"
+		}
 		path := strings.Split(s.Key, ".")
-		for depth, name := range path {
-			if s.Off {
-				b.WriteByte('#')
-			}
-			fmt.Fprintf(&b, "%s%s:", strings.Repeat("  ", depth), name)
+		shared := 0
+		for shared < min(len(above), len(path)-1) && above[shared] == path[shared] {
+			shared++
+		}
+		if shared == 0 {
+			b.WriteByte('\n')
+		}
+		lead := strings.Repeat("  ", shared) + "# "
+		if s.Why != "" {
+			comment(&b, lead, lead, s.Why)
+		}
+		comment(&b, lead, lead, k.Doc)
+		for depth := shared; depth < len(path); depth++ {
+			fmt.Fprintf(&b, "%s%s%s:", mark, strings.Repeat("  ", depth), path[depth])
 			if depth == len(path)-1 {
 				b.WriteString(" " + s.Value)
 			}
 			b.WriteByte('\n')
 		}
+		above = path[:len(path)-1]
 	}
 	return []byte(b.String()), nil
 }
