@@ -3,10 +3,12 @@
 package manifests
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -120,6 +122,7 @@ type variant struct {
 	values map[string]any
 	driver string
 	caps   capabilities
+	listen bool // metrics are asked for
 }
 
 // capabilities are what values say of them.
@@ -137,7 +140,8 @@ func capabilitiesOf(driver string, c capabilities) []corev1.Capability {
 	return append(want, c.Extra...)
 }
 
-// variants are the defaults and the files below testdata/values.
+// variants are the defaults, the files below testdata/values and the examples
+// of the documentation.
 func variants(t *testing.T) []variant {
 	t.Helper()
 	all := []variant{{name: "defaults", driver: "modern_bpf"}}
@@ -150,24 +154,38 @@ func variants(t *testing.T) []variant {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := variant{name: strings.TrimSuffix(filepath.Base(file), ".yaml"), driver: "modern_bpf"}
-		var known struct {
-			Driver       struct{ Kind string }
-			Capabilities capabilities
-		}
-		if err := yaml.Unmarshal(text, &v.values); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		if err := yaml.Unmarshal(text, &known); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		if known.Driver.Kind != "" {
-			v.driver = known.Driver.Kind
-		}
-		v.caps = known.Capabilities
-		all = append(all, v)
+		all = append(all, newVariant(t, strings.TrimSuffix(filepath.Base(file), ".yaml"), text))
+	}
+	page, err := os.ReadFile(Root + "/docs/install-kubernetes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("(?s)```yaml values\n(.*?)```").FindAllSubmatch(page, -1)
+	if len(examples) == 0 {
+		t.Fatal("the documentation has no example of values")
+	}
+	for i, m := range examples {
+		all = append(all, newVariant(t, fmt.Sprintf("example %d of the documentation", i+1), m[1]))
 	}
 	return all
+}
+
+func newVariant(t *testing.T, name string, text []byte) variant {
+	t.Helper()
+	v := variant{name: name, driver: "modern_bpf"}
+	var known struct {
+		Driver       struct{ Kind string }
+		Capabilities capabilities
+		Metrics      struct{ Enabled bool }
+	}
+	if err := errors.Join(yaml.Unmarshal(text, &v.values), yaml.Unmarshal(text, &known)); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if known.Driver.Kind != "" {
+		v.driver = known.Driver.Kind
+	}
+	v.caps, v.listen = known.Capabilities, known.Metrics.Enabled
+	return v
 }
 
 func (v *variant) render(t *testing.T, kube string) *objects {
@@ -237,9 +255,9 @@ func TestNothingListensUnlessMetricsAreAsked(t *testing.T) {
 		}
 		ports := len(o.daemon.Spec.Template.Spec.Containers[0].Ports)
 		loopback := strings.Contains(o.config, "listen_address: 127.0.0.1")
-		if v.name == "metrics" {
+		if v.listen {
 			if ports != 1 || !strings.Contains(o.config, "listen_address: ${POD_IP}") || len(o.services) != 1 || len(o.monitors) != 1 {
-				t.Errorf("metrics: %d ports, %d services\n%s", ports, len(o.services), o.config)
+				t.Errorf("%s: %d ports, %d services\n%s", v.name, ports, len(o.services), o.config)
 			}
 		} else if ports != 0 || !loopback || len(o.services) != 0 {
 			t.Errorf("%s: %d ports, %d services\n%s", v.name, ports, len(o.services), o.config)
