@@ -20,6 +20,7 @@ func init() {
 		"setuid-bit":               {run: changed(func(path string) error { return exec.Command("chmod", "u+s", path).Run() })},
 		"setuid-bit-by-open":       {run: setuidByOpen},
 		"setgid-bit-by-descriptor": {run: changed(setgidByDescriptor)},
+		"setuid-bit-by-fchmodat2":  {run: changed(setuidByFchmodat2)},
 		"failing-chmod":            {run: refused(func() error { return unix.Chmod("/nonexistent/file", 0o4755) })},
 		"sticky-bit":               {run: changed(func(path string) error { return unix.Chmod(path, 0o1755) })},
 
@@ -77,6 +78,20 @@ func setuidByOpen() error {
 		return err
 	}
 	return unix.Close(fd)
+}
+
+// setuidByFchmodat2 makes the call that old kernels lack: the attempt is seen.
+func setuidByFchmodat2(path string) error {
+	cwd := unix.AT_FDCWD // negative: a constant cannot be converted
+	name, err := unix.BytePtrFromString(path)
+	if err != nil {
+		return err
+	}
+	_, _, errno := unix.Syscall6(unix.SYS_FCHMODAT2, uintptr(cwd), uintptr(unsafe.Pointer(name)), 0o4755, 0, 0, 0)
+	if errno != 0 && errno != unix.ENOSYS {
+		return errno
+	}
+	return nil
 }
 
 func setgidByDescriptor(path string) error {
