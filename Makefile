@@ -86,6 +86,10 @@ manifests-test: ## the tests of the container image, the Helm chart and the mani
 pkgtest: ## the packages in machines with systemd, from install to purge (STORIES="life trouble"); needs QEMU 10 and root
 	test/pkg/ci.sh
 
+noise: build ## count the alerts of the default rules during ordinary work (ARGS="-only logins", ARGS="-idle 1h"); needs root, debootstrap, docker, QEMU
+	$(GO) build -o dist/noise ./test/noise
+	$(SUDO) dist/noise $(ARGS)
+
 portability: ## compile the shared probe sources as kernel module and as legacy probe
 	$(GO) test -count=1 -v -run Portab ./kmod/... ./bpf/...
 
@@ -107,4 +111,4 @@ fmt: ## format Go and C sources
 clean: ## remove what was built
 	rm -rf bin dist
 
-.PHONY: help build image chart run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest pkgtest vagrant-test portability generate-manifests manifests-test packages lint fmt clean
+.PHONY: help build image chart run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest pkgtest vagrant-test portability generate-manifests manifests-test noise packages lint fmt clean

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tiercel/tiercel/test/vm/machine"
+)
+
+const (
+	// bootTime is how long a machine may take until it is idle, in emulation.
+	bootTime = 5 * time.Minute
+	settle   = 40 * time.Second
+	// startAt has midnight of a Sunday soon after the start: the work of timers
+	// that come each hour, day and week is done.
+	startAt = "2026-11-22T23:50:00"
+
+	idleSuite    = "bookworm"
+	idlePackages = "systemd,systemd-sysv,dbus,udev,kmod,procps,cron,logrotate,rsyslog,openssh-server,man-db,apt-utils,ca-certificates,iproute2,e2fsprogs,util-linux,passwd,login,unattended-upgrades"
+
+	place = "/srv/noise/"
+	mark  = "@@ALERT "
+)
+
+// watchIdle boots a Debian with its usual services and timers, and lets an agent
+// watch it do nothing.
+func watchIdle(ctx context.Context, o *options) error {
+	rows, err := machine.Named([]string{"6.1"})
+	if err != nil {
+		return err
+	}
+	kernel, err := machine.FetchKernel(o.cache, rows[0])
+	if err != nil {
+		return err
+	}
+	disk, err := idleDisk(ctx, o.cache)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "tiercel-noise-idle-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	initramfs := filepath.Join(dir, "initramfs")
+	if err := idleInitramfs(initramfs, kernel, o); err != nil {
+		return err
+	}
+	m := machine.Machine{
+		Image: kernel.Image, Initramfs: []string{initramfs}, MiB: 1024, Console: filepath.Join(dir, "console"), Time: o.idle + bootTime + settle,
+		Append: "rdinit=/init root=/dev/vda loglevel=3 systemd.show_status=0",
+		Extra:  []string{"-drive", "file=" + disk + ",if=virtio,format=raw,snapshot=on", "-rtc", "base=" + startAt},
+	}
+	runErr := m.Run(ctx)
+	r, err := readIdle(m.Console)
+	if err == nil {
+		r.took = o.idle
+		r.print(os.Stdout, true)
+	}
+	return errors.Join(runErr, err)
+}
+
+// readIdle reads the alerts off the machine's console.
+func readIdle(path string) (*result, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := &result{name: "idle", what: "a Debian with systemd, cron, sshd, rsyslog and their timers, from ten to midnight on"}
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	done := false
+	var text []string
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		text = append(text, line)
+		// A login prompt may stand before it.
+		if _, rest, ok := strings.Cut(line, mark); ok {
+			a := new(alert)
+			if err := json.Unmarshal([]byte(rest), a); err != nil {
+				return nil, fmt.Errorf("%w: %s", err, rest)
+			}
+			r.alerts = append(r.alerts, a)
+		}
+		if _, lost, ok := strings.Cut(line, "@@DONE "); ok {
+			r.lost, done = lost, true
+		}
+	}
+	if !done {
+		return nil, fmt.Errorf("the machine did not come to its end:\n%s", machine.Tail(strings.Join(text, "\n"), 3000))
+	}
+	return r, lines.Err()
+}
+
+// idleDisk makes a file system with a Debian that boots with systemd, once.
+func idleDisk(ctx context.Context, cache string) (string, error) {
+	dir := filepath.Join(cache, "idle-"+idleSuite)
+	disk := filepath.Join(dir, "disk")
+	return disk, machine.Once(dir, func(dir string) error {
+		root := filepath.Join(dir, "root")
+		if err := command(ctx, "debootstrap", "--variant=minbase", "--include="+idlePackages, idleSuite, root, "http://deb.debian.org/debian"); err != nil {
+			return err
+		}
+		for name, text := range map[string]string{
+			"etc/hostname": "idle\n", "etc/hosts": "127.0.0.1 localhost idle\n", "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
+			"etc/systemd/system/noise.service": "[Unit]\nDescription=counts alerts\n\n[Service]\nType=idle\nExecStart=" + place +
+				"noise guest\n\n[Install]\nWantedBy=multi-user.target\n",
+		} {
+			if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o644); err != nil {
+				return err
+			}
+		}
+		if err := command(ctx, "chroot", root, "systemctl", "enable", "noise.service"); err != nil {
+			return err
+		}
+		if err := command(ctx, "mke2fs", "-q", "-t", "ext4", "-m", "0", "-d", root, filepath.Join(dir, "disk"), "1500M"); err != nil {
+			return err
+		}
+		return os.RemoveAll(root)
+	})
+}
+
+func command(ctx context.Context, name string, args ...string) error {
+	if out, err := exec.CommandContext(ctx, name, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", name, err, machine.Tail(string(out), 2000))
+	}
+	return nil
+}
+
+// modules are what the kernel needs to see its disk, in the order in which they
+// need each other.
+var modules = []string{"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"}
+
+// idleInitramfs is what the machine starts with: this program as process 1, and
+// what it puts onto the disk.
+func idleInitramfs(path string, kernel *machine.Kernel, o *options) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	a := machine.NewInitramfs(f)
+	a.File("init", self)
+	for i, m := range modules {
+		found, _ := filepath.Glob(filepath.Join(kernel.Root, "lib/modules", kernel.Release, "kernel/drivers/*", m+".ko"))
+		if len(found) == 1 { // else it is built in
+			a.File(fmt.Sprintf("modules/%02d.ko", i), found[0])
+		}
+	}
+	payload := "payload" + place
+	a.File(payload+"noise", self)
+	a.File(payload+"tiercel", o.agent)
+	a.Text(payload+"time", o.idle.String(), 0o644)
+	rules, err := filepath.Glob(filepath.Join(o.rules, "*.yaml"))
+	if err != nil || len(rules) == 0 {
+		return fmt.Errorf("no rules in %s: %v", o.rules, err)
+	}
+	for _, rule := range rules {
+		a.File(payload+"rules/"+filepath.Base(rule), rule)
+	}
+	return errors.Join(a.Close(), f.Close())
+}
