@@ -201,6 +201,21 @@ func TestFindingsFollowTheHost(t *testing.T) {
 	}
 }
 
+func TestEBPFIsNotTriedWhereItMayReadNothing(t *testing.T) {
+	const lockdown = "/sys/kernel/security/lockdown"
+	for mode, want := range map[string]string{
+		"[none] integrity confidentiality": "",
+		"none [integrity] confidentiality": "",
+		"none integrity [confidentiality]": "boot with lockdown=integrity, or load a signed module (kmod)",
+		"":                                 "", // no securityfs: the kernel says it later
+	} {
+		err := readable(usual().with(lockdown, mode).host(t))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v", mode, err)
+		}
+	}
+}
+
 func TestOldAndForeignKernelsAreTold(t *testing.T) {
 	h := usual().host(t)
 	for _, c := range []struct {
