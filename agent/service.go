@@ -107,9 +107,9 @@ func endProcess() {
 
 // status is what the service manager shows of the run.
 func (w *watcher) status() string {
-	text := fmt.Sprintf("%s, %d alerts", w.what, w.detected)
+	text := fmt.Sprintf("%s; alerts: %d", w.what, w.detected)
 	if n := w.stats.Drops(); n > 0 {
-		text += fmt.Sprintf(", %d events lost", n)
+		text += fmt.Sprintf("; events lost: %d", n)
 	}
 	if w.trouble != "" {
 		text += "; " + w.trouble

@@ -35,7 +35,7 @@ var life = []step{
 		status, _ := run("systemctl status --no-pager -n 0 " + alias)
 		out, _ := run("tiercel driver status")
 		return errors.Join(is(alias, map[string]string{"Id": auto, "ActiveState": "active", "SubState": "running", "UnitFileState": "enabled", "Type": "notify"}),
-			want(status, "modern_bpf: ", " rules, ", " system calls, "), want(out, "Service: auto (tiercel-auto.service), starts with the system, is running"))
+			want(status, "modern_bpf: ", " rules, ", " system calls; alerts: "), want(out, "Service: auto (tiercel-auto.service), starts with the system, is running"))
 	}},
 	{"the administrator's rules and drop-in configuration are read", customise},
 	{"active means that events flow", func(g *guest) error {
