@@ -24,8 +24,9 @@ const runningBTF = "/sys/kernel/btf/vmlinux"
 
 // Plan decides what a probe is compiled against, and returns the options with
 // either Headers or BTF set: what is asked for; else the headers in
-// /lib/modules; else the kernel's BTF, which the running kernel has itself, and
-// others in a vmlinux that was installed beside them.
+// /lib/modules, if the compilers for them are there; else the kernel's BTF, which
+// the running kernel has itself, and others in a vmlinux that was installed
+// beside them.
 func Plan(o BuildOptions) (BuildOptions, error) {
 	switch {
 	case o.BTF != "" && o.Headers != "":
@@ -39,18 +40,26 @@ func Plan(o BuildOptions) (BuildOptions, error) {
 		return o, nil
 	}
 	headers := "/lib/modules/" + o.Release + "/build"
-	_, err := sourceTree(o.Root, headers)
-	if err == nil {
+	_, noHeaders := sourceTree(o.Root, headers)
+	_, noCompilers := findCompilers(exec.LookPath)
+	file := ""
+	if i := slices.IndexFunc(btfFiles(o.Release, running()), exists); i >= 0 {
+		file = btfFiles(o.Release, running())[i]
+	}
+	return pick(o, headers, file, noHeaders, noCompilers)
+}
+
+// pick takes headers if they can be used, else BTF, for which clang is enough.
+func pick(o BuildOptions, headers, file string, noHeaders, noCompilers error) (BuildOptions, error) {
+	switch {
+	case noHeaders == nil && (noCompilers == nil || file == ""):
 		o.Headers = headers
-		return o, nil
+	case file != "":
+		o.BTF = file
+	default:
+		return o, advice(fmt.Errorf("%w, nor BTF of it", noHeaders), o.Release)
 	}
-	for _, file := range btfFiles(o.Release, running()) {
-		if exists(file) {
-			o.BTF = file
-			return o, nil
-		}
-	}
-	return o, advice(fmt.Errorf("%w, nor BTF of it", err), o.Release)
+	return o, nil
 }
 
 func advice(err error, release string) error {

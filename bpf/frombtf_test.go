@@ -5,6 +5,7 @@ package bpf
 import (
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -184,6 +185,24 @@ func TestHeadersComeBeforeBTFUnlessAskedFor(t *testing.T) {
 		hash, _ := SourceHash()
 		if place, err := o.Place(); place != "/var/lib/tiercel/6.1/probe-"+hash+c.place || err != nil {
 			t.Errorf("%+v is kept in %s, %v", c.o, place, err)
+		}
+	}
+	lacks := errors.New("it lacks")
+	for _, c := range []struct {
+		noHeaders, noCompilers error
+		btf, want              string
+	}{
+		{nil, nil, "/b", "/h "},
+		{nil, nil, "", "/h "},
+		{nil, lacks, "/b", " /b"},
+		{nil, lacks, "", "/h "}, // whose build says what is missing
+		{lacks, nil, "/b", " /b"},
+		{lacks, lacks, "/b", " /b"},
+		{lacks, lacks, "", "it lacks, nor BTF"},
+	} {
+		o, err := pick(BuildOptions{}, "/h", c.btf, c.noHeaders, c.noCompilers)
+		if got := o.Headers + " " + o.BTF; got != c.want && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%+v: %q, %v", c, got, err)
 		}
 	}
 	// The running kernel tells of itself; another one only through files of its own.
