@@ -40,7 +40,7 @@ var kinds = []kind{
 	{name: "parity", carries: []string{"kmod", "bpf"}, tests: []string{"fillers"}},
 	{name: "locked", carries: []string{"kmod"}, boot: "lockdown=integrity"},
 	{name: "hotplug", carries: []string{"kmod"}, tests: []string{"kmod"}, boot: "maxcpus=1 TIERCEL_DRIVER=kmod", arm64: true},
-	{name: "hostile", carries: []string{"kmod", "bpf"}},
+	{name: "hostile", carries: []string{"kmod", "bpf"}, time: 10 * time.Minute},
 	{name: "cost", carries: []string{"kmod", "bpf"}, tests: []string{"drivers"}, count: true, asked: true},
 	{name: "rate", carries: []string{"kmod", "bpf"}, tests: []string{"drivers"}, asked: true},
 	{name: "provision-modern_bpf", group: "provision", boot: "TIERCEL_DRIVER=modern_bpf", disk: true, asked: true, mib: 3072, time: 25 * time.Minute},
