@@ -106,7 +106,9 @@ func (p Page) Commands() []byte {
 	}
 	r.macro(".SH EXIT STATUS")
 	r.text("0 after a clean end, 1 after any failure, with one line on standard error that says what to do.\n" +
-		"The commands that check and test rules say theirs above.")
+		"The commands that check and test rules say theirs above.\n" +
+		"Started by a service manager it ends with 78 when configuration or rules are broken, and with 69 when no driver\n" +
+		"runs on this kernel: starting it again would change nothing.")
 	r.macro(".SH ENVIRONMENT")
 	r.item(bold("TIERCEL_DRIVER"), "auto, modern_bpf, kmod or bpf: the driver whose unit the packages enable when they are installed.")
 	r.files()

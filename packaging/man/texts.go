@@ -7,7 +7,7 @@ on standard output, to the journal, to syslog, to files, programs and HTTP serve
 It takes from the kernel only the system calls that the rules and its own model of the host need.
 Rules, configuration and command line are those of Falco.
 Without a configuration file the built-in rules are used, and alerts go to standard output.
-Watching needs root, or the capabilities BPF, PERFMON, SYS_PTRACE, SYS_RESOURCE and DAC_READ_SEARCH.`
+Watching needs root, or the capabilities BPF, PERFMON, SYS_PTRACE and DAC_READ_SEARCH.`
 
 const format = `The configuration is YAML.
 In the list below a dot stands for a level:

@@ -29,7 +29,7 @@ if [ -n "$back" ]; then
 	[ -n "$unit" ] || exit 0
 	if ! config_ok; then
 		say_not_started
-	elif ! deb-systemd-invoke start "${unit##*/}" >/dev/null; then
+	elif ! deb-systemd-invoke start "${unit##*/}" >/dev/null 2>&1; then
 		say_failed
 	fi
 	exit 0
@@ -44,7 +44,7 @@ done
 [ -n "$running" ] || exit 0
 if ! config_ok; then
 	say_kept
-elif ! deb-systemd-invoke try-restart "$running" >/dev/null; then
+elif ! deb-systemd-invoke try-restart "$running" >/dev/null 2>&1; then
 	say_failed
 fi
 exit 0

@@ -3,7 +3,7 @@
 
 if booted; then
 	# shellcheck disable=SC2086 # a list of words
-	deb-systemd-invoke stop $units >/dev/null || true
+	deb-systemd-invoke stop $units >/dev/null 2>&1 || true
 fi
 unload_module
 exit 0
