@@ -200,4 +200,28 @@ TCL_INLINE void tcl_load_args(struct tcl_ctx *c, struct tcl_call *call, struct p
 
 #endif
 
+/* The number in our tables that a caller's number means; TCL_NR_TABLE or more when there is none. */
+TCL_INLINE u64 tcl_table_nr(u64 nr)
+{
+	return nr < TCL_NR_TABLE ? nr : tcl_x32_nr(nr);
+}
+
+/* Is a call of this number wanted, be it a native one or a 32-bit one? */
+TCL_INLINE bool tcl_is_wanted(const struct tcl_calls *want, u64 nr)
+{
+	return (want->native[nr / 64] | want->ia32[nr / 64]) >> (nr % 64) & 1;
+}
+
+/* What an event tells of its call beside the arguments. */
+TCL_INLINE void tcl_set_call(struct tcl_ctx *c, const struct tcl_call *call, struct task_struct *t, u32 tid,
+			     u64 now)
+{
+	c->ts = now;
+	c->tid = tid;
+	c->task = t;
+	c->ret = call->ret;
+	c->nr = call->nr & (TCL_NR_TABLE - 1);
+	c->compat = call->compat;
+}
+
 #endif

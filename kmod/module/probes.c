@@ -181,9 +181,7 @@ static bool tcl_wants(struct tcl_consumer *co, struct tcl_call *call, struct pt_
 {
 	call->nr = nr;
 	call->compat = 0;
-	if (!((want->native[nr / 64] | want->ia32[nr / 64]) >> (nr % 64) & 1))
-		return false;
-	if (!tcl_resolve(call, current, regs, want))
+	if (!tcl_is_wanted(want, nr) || !tcl_resolve(call, current, regs, want))
 		return false;
 	call->nr &= TCL_NR_TABLE - 1;
 	if (co->self && co->self == current->tgid)
@@ -217,12 +215,7 @@ static void tcl_call_for(struct tcl_consumer *co, struct tcl_abi_plane *plane, s
 	c = tcl_claim(co, enter ? TCL_FROM_ENTER : TCL_FROM_SYSCALL, sc);
 	if (!c)
 		return;
-	c->ts = now;
-	c->tid = current->pid;
-	c->task = current;
-	c->ret = ret;
-	c->nr = call.nr;
-	c->compat = call.compat;
+	tcl_set_call(c, &call, current, current->pid, now);
 	tcl_load_args(c, &call, regs);
 	if (enter)
 		tcl_tell(co, c, type, true);
@@ -238,11 +231,9 @@ static __always_inline void tcl_on_call(struct pt_regs *regs, s64 ret, const u64
 	struct tcl_consumer *co;
 	struct tcl_selected *sel;
 
-	if (nr >= TCL_NR_TABLE) {
-		nr = tcl_x32_nr(nr);
-		if (nr >= TCL_NR_TABLE)
-			return;
-	}
+	nr = tcl_table_nr(nr);
+	if (nr >= TCL_NR_TABLE)
+		return;
 	if (!(READ_ONCE(any[nr / 64]) >> (nr % 64) & 1))
 		return;
 	preempt_disable_notrace();

@@ -35,13 +35,11 @@ struct tcl_hit {
 TCL_INLINE bool tcl_verdict(struct tcl_hit *h, u64 nr, s64 ret, struct pt_regs *regs, struct tcl_calls *want)
 {
 	/* Two bits of our own memory, before anything else is touched. */
-	if (nr >= TCL_NR_TABLE) {
-		nr = tcl_x32_nr(nr);
-		if (nr >= TCL_NR_TABLE)
-			return false;
-	}
+	nr = tcl_table_nr(nr);
+	if (nr >= TCL_NR_TABLE)
+		return false;
 	nr &= TCL_NR_TABLE - 1;
-	if (!((want->native[nr / 64] | want->ia32[nr / 64]) >> (nr % 64) & 1))
+	if (!tcl_is_wanted(want, nr))
 		return false;
 
 	/* Which of the two it was, and what a 32-bit number means. */
@@ -65,12 +63,7 @@ TCL_INLINE struct tcl_ctx *tcl_claim_call(void *ctx, struct tcl_hit *h, const u3
 	c = tcl_claim(origin, tcl_sc_of_nr[nr], me);
 	if (!c)
 		return NULL;
-	c->ts = h->now;
-	c->tid = (u32)me;
-	c->task = h->task;
-	c->ret = h->call.ret;
-	c->nr = nr;
-	c->compat = h->call.compat;
+	tcl_set_call(c, &h->call, h->task, (u32)me, h->now);
 	return c;
 }
 
