@@ -56,7 +56,7 @@ func (k *kind) carriesDriver(name string) bool { return slices.Contains(k.carrie
 // cellTime bounds a machine's life. Emulation of another architecture has no
 // part of the host's own code to lean on.
 func (k *kind) cellTime(arch *machine.Arch) time.Duration {
-	limit := 6 * time.Minute
+	limit := 8 * time.Minute
 	if k.time != 0 {
 		limit = k.time
 	}

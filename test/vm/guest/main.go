@@ -192,7 +192,7 @@ func run(path, pattern string) error {
 // agent runs the agent with its default rules and the cell's driver, reads
 // /etc/shadow as cat, and waits for the alert.
 func agent() error {
-	cmd := exec.Command("/tiercel", "--driver", os.Getenv("TIERCEL_DRIVER"), "-M", "60",
+	cmd := exec.Command("/tiercel", "--driver", os.Getenv("TIERCEL_DRIVER"), "-M", "180",
 		"-o", "log_stderr=true", "-o", "log_syslog=false", "-o", "json_output=true", "-o", "stdout_output.enabled=true")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -218,7 +218,7 @@ func agent() error {
 			}
 		}
 	}()
-	for time.Since(began) < 60*time.Second {
+	for time.Since(began) < patience {
 		_ = exec.Command("/bin/cat").Run()
 		select {
 		case line := <-found:
