@@ -4,8 +4,6 @@ package agent
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -231,25 +229,11 @@ func (r *run) hostState() state.Options {
 			_, err := os.Lstat(proc + "/" + strconv.FormatInt(pid, 10))
 			return err == nil
 		},
-		LocalAddrs: localAddrs,
+		LocalAddrs: addrsOf(r.HostRoot),
 		Self:       int64(os.Getpid()),
 		BootTime:   scap.BootTime(), Hostname: host, HostRoot: r.HostRoot,
 		Accounts: state.AccountFiles(r.HostRoot),
 	}
-}
-
-func localAddrs() []netip.Addr {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil
-	}
-	var out []netip.Addr
-	for _, a := range addrs {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			out = append(out, p.Addr())
-		}
-	}
-	return out
 }
 
 // idleSource is the source of engine.kind nodriver: nothing ever comes.

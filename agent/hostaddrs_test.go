@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	fibTrie = `Main:
+  +-- 0.0.0.0/0 3 0 5
+     |-- 0.0.0.0
+        /0 universe UNICAST
+     +-- 10.1.2.0/24 2 0 2
+        |-- 10.1.2.7
+           /32 host LOCAL
+        |-- 10.1.2.255
+           /32 link BROADCAST
+Local:
+  +-- 0.0.0.0/0 3 0 5
+     +-- 127.0.0.0/8 2 0 2
+        |-- 127.0.0.0
+           /8 host LOCAL
+        |-- 127.0.0.1
+           /32 host LOCAL
+     |-- 10.1.2.7
+        /32 host LOCAL
+`
+	ifInet6 = `00000000000000000000000000000001 01 80 10 80       lo
+fe80000000000000020000fffe000001 02 40 20 80     eth0
+`
+)
+
+func TestAddressesOfTheHostAreReadFromItsFirstProcess(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "proc/1/net")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"fib_trie": fibTrie, "if_inet6": ifInet6} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for _, a := range addrsOf(root)() {
+		got = append(got, a.String())
+	}
+	if d := cmp.Diff([]string{"10.1.2.7", "127.0.0.1", "::1", "fe80::200:ff:fe00:1"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// The kernel's files name what its interfaces have.
+func TestAddressesOfThisHostAreTheSameEitherWay(t *testing.T) {
+	trie, err := os.ReadFile("/proc/self/net/fib_trie")
+	if err != nil {
+		t.Skipf("this kernel has no fib_trie: %v", err)
+	}
+	v6, _ := os.ReadFile("/proc/self/net/if_inet6")
+	got := append(parseFibTrie(string(trie)), parseInet6(string(v6))...)
+	for _, a := range ownAddrs() {
+		if !slices.Contains(got, a.WithZone("")) {
+			t.Errorf("%s is not among %v", a, got)
+		}
+	}
+}
+
+func TestWithoutTheHostsNetworkTheOwnIsTaken(t *testing.T) {
+	if d := cmp.Diff(ownAddrs(), addrsOf(t.TempDir())(), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
+		t.Error(d)
+	}
+}
+
+func FuzzHostAddresses(f *testing.F) {
+	f.Add(fibTrie)
+	f.Add(ifInet6)
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, a := range parseFibTrie(text) {
+			if !a.Is4() {
+				t.Errorf("%s is not of IPv4", a)
+			}
+		}
+		for _, a := range parseInet6(text) {
+			if !a.IsValid() || a.Zone() != "" {
+				t.Errorf("%s is not an address", a)
+			}
+		}
+	})
+}
