@@ -72,7 +72,7 @@ const shadowRule = `
 func newWorld(t *testing.T, rules string, args ...string) *world {
 	w := &world{t: t, driver: scaptest.NewDriver(), signals: make(chan os.Signal, 4), status: make(chan int, 1)}
 	root := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(root, "proc"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(root, "proc/1"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if rules != "" {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -93,4 +94,17 @@ func FuzzHostAddresses(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAHostRootWithoutProcessesIsRefused(t *testing.T) {
+	w := newWorld(t, shadowRule)
+	w.sys.HostRoot = t.TempDir()
+	if status := w.run(); status == 0 {
+		t.Error("the agent runs without the host's processes")
+	}
+	for _, want := range []string{"HOST_ROOT=" + w.sys.HostRoot, "mount the host's /proc on " + w.sys.HostRoot + "/proc"} {
+		if !strings.Contains(w.err.String(), want) {
+			t.Errorf("%q is not in: %s", want, w.err.String())
+		}
+	}
 }

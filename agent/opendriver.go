@@ -61,6 +61,11 @@ func (r *run) openEarly() (bool, error) {
 	if r.ends() || r.cfg.Engine.Kind == "replay" {
 		return false, nil
 	}
+	if r.cfg.Engine.Kind != "nodriver" {
+		if err := r.checkHostRoot(); err != nil {
+			return false, err
+		}
+	}
 	o := &opening{opened: make(chan struct{}), primed: make(chan struct{}), began: time.Now()}
 	r.opening = o
 	if r.cfg.Engine.Kind == "nodriver" {
@@ -86,6 +91,17 @@ func (r *run) openEarly() (bool, error) {
 	o.runtimes.Start() // before the scan of /proc, which finds containers
 	go o.prime(model)
 	return false, nil
+}
+
+// checkHostRoot refuses a place without the host's processes. The agent would
+// run, know nothing of whoever was there before it, and take that for strange.
+func (r *run) checkHostRoot() error {
+	first := filepath.Join(r.root(), "proc/1")
+	if _, err := os.Stat(first); err != nil {
+		return fmt.Errorf("the host's processes are not below HOST_ROOT=%s: %w (in a container: mount the host's /proc on %s; on the host: unset HOST_ROOT)",
+			r.HostRoot, err, filepath.Join(r.root(), "proc"))
+	}
+	return nil
 }
 
 // ends reports whether the options only ask for an answer.

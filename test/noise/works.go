@@ -76,6 +76,7 @@ rm -rf "$GOCACHE"
 		before: quiet + apt + `
 apt-get -q update
 install openssh-server openssh-client cron logrotate man-db sudo rsyslog procps passwd bsdextrautils
+echo 'APT::Periodic::RandomSleep "1";' >/etc/apt/apt.conf.d/99soon
 useradd -m -s /bin/bash visitor
 echo 'visitor ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/visitor
 mkdir -p /run/sshd /home/visitor/.ssh
