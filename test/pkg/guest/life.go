@@ -308,7 +308,7 @@ func hang(g *guest) error {
 
 // comesBack waits for another process than this one to do its work.
 func (g *guest) comesBack(pid string) error {
-	return errors.Join(until(40*time.Second, "another process is active", func() bool {
+	return errors.Join(until(90*time.Second, "another process is active", func() bool {
 		return show(alias, "MainPID") != pid && show(alias, "ActiveState") == "active"
 	}), g.sings())
 }

@@ -22,7 +22,7 @@ const canaries = "/srv/canary/"
 const canaryRules = `- rule: Canary opened
   desc: A file of the tests was opened.
   condition: evt.type in (open, openat, openat2) and fd.name startswith /srv/canary/ and evt.is_open_read = true
-  output: canary file=%fd.name user=%user.name exe=%proc.exepath cwd=%proc.cwd container=%container.id name=%container.name image=%container.image.repository mark=MARK
+  output: canary file=%fd.name user=%user.name exe=%proc.exepath cwd=%proc.cwd container=%container.id name=%container.name image=%container.image.repository groups=%thread.cgroups mark=MARK
   priority: WARNING
   capture: true
 `
