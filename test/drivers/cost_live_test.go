@@ -3,9 +3,9 @@
 package drivers
 
 import (
-	"os"
 	"runtime"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -50,17 +50,48 @@ func costOf(call func()) int64 {
 	return best
 }
 
+// readerCost is the least time that the reader's thread works for an event, over
+// batches of events that are waiting.
+func readerCost(t *testing.T, d scap.Driver, call func()) int64 {
+	t.Helper()
+	const calls = 4000
+	var best int64
+	for range 10 {
+		for tries := 0; tries < 20 && next(t, d, 200*time.Millisecond, func(*scap.Event) {}) > 0; tries++ {
+		}
+		for range calls {
+			call()
+		}
+		var a, b unix.Timespec
+		got := 0
+		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &a)
+		for empty := 0; got < calls && empty < 10; {
+			n := next(t, d, 100*time.Millisecond, func(*scap.Event) {})
+			if got += n; n == 0 {
+				empty++
+			}
+		}
+		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &b)
+		if got < calls {
+			t.Errorf("%d events of %d calls", got, calls)
+			return 0
+		}
+		if ns := (b.Nano() - a.Nano()) / int64(got); best == 0 || ns < best {
+			best = ns
+		}
+	}
+	return best
+}
+
 // What a driver adds to a call that nobody wants and to one that is told, in
 // the same machine. Only the order is asserted, and that only roughly: the
 // numbers are for docs/kernels.md.
 func TestLiveCost(t *testing.T) {
-	if os.Getenv("TIERCEL_COST") == "" {
-		t.Skip("needs a machine that counts instructions, and TIERCEL_COST=1 (make vmtest DRIVERS=cost)")
-	}
+	kinds := compared(t, "TIERCEL_COST", "cost")
 	live.Require(t)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	for _, kind := range []string{"modern_bpf", "kmod", "bpf"} {
+	for _, kind := range kinds {
 		d := live.Open(t, kind, live.Options{ReportSelf: true, RingBytes: 16 << 20})
 		for _, m := range measured {
 			nothing := costOf(m.call)
@@ -68,8 +99,9 @@ func TestLiveCost(t *testing.T) {
 			rejected := costOf(m.call)
 			selects(t, d, m.sc)
 			selected := costOf(m.call)
+			reader := readerCost(t, d, m.call)
 			finish(t, d, func(*scap.Event) {})
-			t.Logf("@@NOTE %s %s: nothing attached %d, rejected +%d, selected +%d", kind, m.name, nothing, rejected-nothing, selected-nothing)
+			t.Logf("@@NOTE %s %s: nothing attached %d, rejected +%d, selected +%d, reader %d an event", kind, m.name, nothing, rejected-nothing, selected-nothing, reader)
 			// What a call itself costs varies by a few hundred instructions (slabs, name cache).
 			if rejected < nothing-nothing/10 || selected < rejected {
 				t.Errorf("%s: %s costs %d with nothing attached, %d rejected, %d selected", kind, m.name, nothing, rejected, selected)

@@ -15,12 +15,12 @@ import (
 	"github.com/tiercel/tiercel/test/live"
 )
 
-// compared are the drivers that TIERCEL_RATE names; 1 is all of them.
-func compared(t *testing.T) []string {
+// compared are the drivers that a variable of the environment names; 1 is all.
+func compared(t *testing.T, variable, cell string) []string {
 	t.Helper()
-	switch v := os.Getenv("TIERCEL_RATE"); v {
+	switch v := os.Getenv(variable); v {
 	case "":
-		t.Skip("needs a machine with all drivers, and TIERCEL_RATE=1 (make vmtest DRIVERS=rate), or TIERCEL_RATE=modern_bpf")
+		t.Skipf("needs a machine with all drivers, and %s=1 (make vmtest DRIVERS=%s), or %s=modern_bpf", variable, cell, variable)
 		return nil
 	case "1":
 		return []string{"modern_bpf", "kmod", "bpf"}
@@ -107,7 +107,7 @@ func rateOf(t *testing.T, d scap.Driver, call func()) (rate float64, limited boo
 // figures are for docs/kernels.md; seconds of an emulated machine tell nothing,
 // their ratio in one machine does.
 func TestLiveRate(t *testing.T) {
-	kinds := compared(t)
+	kinds := compared(t, "TIERCEL_RATE", "rate")
 	live.Require(t)
 	for _, m := range measured {
 		for _, kind := range kinds {
@@ -130,7 +130,7 @@ func TestLiveRate(t *testing.T) {
 // What a driver takes of the kernel's memory with rings of 8 MiB: for four calls
 // and for all of them.
 func TestLiveRateMemory(t *testing.T) {
-	kinds := compared(t)
+	kinds := compared(t, "TIERCEL_RATE", "rate")
 	live.Require(t)
 	var all []scap.SC
 	for sc := range scap.Syscalls {
@@ -144,6 +144,7 @@ func TestLiveRateMemory(t *testing.T) {
 		calls []scap.SC
 	}{{"four calls", few}, {"all calls", all}} {
 		for _, kind := range kinds {
+			settle(t)
 			free, mapped := unused(t), vmalloc(t)
 			d := live.Open(t, kind, live.Options{RingBytes: 8 << 20})
 			if _, err := d.SetInterestingSyscalls(scap.Selection{Exit: scap.NewSyscallSet(sel.calls...)}); err != nil {
@@ -152,6 +153,7 @@ func TestLiveRateMemory(t *testing.T) {
 			if err := d.Start(); err != nil {
 				t.Fatal(err)
 			}
+			settle(t)
 			taken, area := free-unused(t), vmalloc(t)-mapped
 			maps, programs := locked(t)
 			t.Logf("@@NOTE %s, %s, rings of 8 MiB, %d CPUs: %d KiB of memory in all; module's areas %d KiB, maps %d KiB, programs %d KiB",
@@ -176,18 +178,37 @@ func unused(t *testing.T) int64 {
 	return free + mine
 }
 
-// vmalloc is what the module has asked for, in KiB.
+// settle waits until what was closed has been given back.
+func settle(t *testing.T) {
+	t.Helper()
+	last, quiet := unused(t), 0
+	for range 50 {
+		time.Sleep(200 * time.Millisecond)
+		now := unused(t)
+		if diff := now - last; diff < 128 && diff > -128 {
+			if quiet++; quiet == 4 {
+				return
+			}
+		} else {
+			quiet = 0
+		}
+		last = now
+	}
+}
+
+// vmalloc is what the module's own areas take, in KiB; what is mapped a second
+// time has no pages of its own.
 func vmalloc(t *testing.T) int64 {
 	t.Helper()
 	var sum int64
 	for line := range lines(t, "/proc/vmallocinfo") {
-		f := strings.Fields(line)
-		if len(f) < 3 || !strings.Contains(f[2], "[tiercel]") && !strings.Contains(line, "[tiercel]") {
+		_, rest, ok := strings.Cut(line, " pages=")
+		if !ok || !strings.Contains(line, "[tiercel]") || !strings.Contains(rest, " vmalloc") {
 			continue
 		}
 		var n int64
-		_, _ = fmt.Sscan(f[1], &n)
-		sum += n / 1024
+		_, _ = fmt.Sscan(rest, &n)
+		sum += n * int64(os.Getpagesize()) / 1024
 	}
 	return sum
 }
