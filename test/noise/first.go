@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// initName is what alerts of a work have among their ancestors.
-	initName = "noise-first"
-	initWord = "first"
-)
+const initWord = "first"
+
+// initName is what alerts of a work have among their ancestors: another name in
+// each run, so that two of them do not count each other's.
+var initName = fmt.Sprintf("noise-%d", os.Getpid())
 
 // first is process 1 of a work: it mounts /proc, enters the root if there is
 // one, runs the script and collects what it leaves behind. Its end ends all.
