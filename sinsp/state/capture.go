@@ -49,6 +49,7 @@ func (e *Engine) forget() {
 	e.all = e.all[:0]
 	e.cache = [cacheSize]*Thread{}
 	e.exited = [exitedSize]exitedThread{}
+	e.creations = nil
 	e.hand, e.gone, e.closed = 0, nil, nil
 	e.counters.Threads, e.counters.FDs, e.counters.FDsHeld, e.counters.TextBytes = 0, 0, 0, 0
 	e.enterBytes, e.ev.Thread = 0, nil

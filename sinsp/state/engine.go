@@ -116,6 +116,7 @@ type Engine struct {
 	swept     uint64    // time of the last sweep, by the clock
 	sweepStep uint64    // ns between two sweeps
 	exited    [exitedSize]exitedThread
+	creations *creations // nil before the first
 
 	gen     uint64 // of descriptor tables
 	freeFDs []*FD

@@ -3,6 +3,7 @@
 package state
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/tiercel/tiercel/scap"
@@ -314,7 +315,7 @@ func TestReceivedDescriptors(t *testing.T) {
 func countFDs(e *Engine) uint64 {
 	seen := map[*FDTable]bool{}
 	n := 0
-	for th := range e.Threads() {
+	for _, th := range append(remembered(e), slices.Collect(e.Threads())...) {
 		if t := th.FDs(); !seen[t] {
 			seen[t] = true
 			n += t.Len()

@@ -102,7 +102,7 @@ func checkDescriptors(t *testing.T, e *Engine) {
 	t.Helper()
 	users := map[*FDTable]int{}
 	slots := map[*fdSlots]map[*FDTable]bool{}
-	for _, th := range e.all {
+	for _, th := range append(remembered(e), e.all...) {
 		users[th.fds]++
 		if s := th.fds.slots; s != nil {
 			if slots[s] == nil {
@@ -177,4 +177,17 @@ func checkTexts(t *testing.T, e *Engine) {
 	if enters != e.enterBytes || enters > maxEnterBytes {
 		t.Fatalf("%d bytes of remembered events, %d counted", enters, e.enterBytes)
 	}
+}
+
+// remembered returns the copies of creators that wait for their children.
+func remembered(e *Engine) []*Thread {
+	var found []*Thread
+	if e.creations != nil {
+		for i := range e.creations.ring {
+			if c := &e.creations.ring[i]; c.tid != 0 {
+				found = append(found, &c.like)
+			}
+		}
+	}
+	return found
 }

@@ -28,7 +28,11 @@ func (e *Engine) cloneCaller(ev *Event, tid int64) {
 		}
 	}
 	flags := ev.u32(pFlags)
-	if flags&(FlagChildInPidns|FlagNewPID|FlagParent|FlagVfork) != 0 || caller.InPidns() || ev.Info().Name == "vfork" {
+	if flags&FlagVfork != 0 || ev.Info().Name == "vfork" {
+		return
+	}
+	if flags&(FlagChildInPidns|FlagNewPID|FlagParent) != 0 || caller.InPidns() {
+		e.noteCreation(ev, caller, tid, flags)
 		return
 	}
 	if e.justExited(tid, caller.TID) || (flags&FlagThread != 0 && e.justExited(tid, caller.PTID)) {
@@ -134,10 +138,17 @@ func (e *Engine) cloneChild(ev *Event) {
 	} else {
 		like = e.find(ptid)
 	}
+	made := e.creationOf(ev)
+	if made != nil {
+		defer e.forgetCreation(made)
+	}
 	if again := e.Thread(tid); again != nil {
 		// /proc brought the whole process, this thread included.
 		ev.Thread = again
 		return
+	}
+	if made != nil && flags&FlagThread == 0 {
+		like = e.template(made, flags)
 	}
 	if like != nil && !like.Valid() {
 		like = nil
