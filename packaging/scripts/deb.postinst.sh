@@ -20,6 +20,9 @@ if [ "$1" = configure ] && [ -z "${2:-}" ]; then
 	back=yes
 fi
 
+# A removal that came to nothing had stopped it.
+[ "$1" != abort-remove ] || back=yes
+
 booted || exit 0
 systemctl --system daemon-reload >/dev/null || true
 
@@ -34,6 +37,9 @@ if [ -n "$back" ]; then
 	fi
 	exit 0
 fi
+
+# An upgrade that came to nothing has stopped nothing: what runs goes on.
+[ "$1" = configure ] || exit 0
 
 running=
 for u in $units; do

@@ -56,7 +56,7 @@ func buildDrivers(ctx context.Context, dir string, k *machine.Kernel) (builtDriv
 	if err != nil {
 		return nil, err
 	}
-	return builtDrivers{ko: fmt.Sprintf("/lib/modules/%s/updates/dkms/%s.ko", k.Release, kmod.ModuleName), object: place}, nil
+	return builtDrivers{ko: fmt.Sprintf("/usr/lib/modules/%s/updates/dkms/%s.ko", k.Release, kmod.ModuleName), object: place}, nil
 }
 
 // relocate makes the headers' makefile find its other half where it lies.
