@@ -106,7 +106,7 @@ func TestNamedMakeTargetsExist(t *testing.T) {
 func TestCommandLinesInThePagesAreAccepted(t *testing.T) {
 	seen := 0
 	for _, name := range pages(t) {
-		for _, m := range regexp.MustCompile(`(?m)^    tiercel((?: [^ #>]+)*)`).FindAllStringSubmatch(read(t, name), -1) {
+		for _, m := range regexp.MustCompile(`(?m)^    tiercel((?: [^ #>\n]+)*)`).FindAllStringSubmatch(read(t, name), -1) {
 			seen++
 			args := strings.Fields(m[1])
 			if len(args) > 2 && args[0] == "capture" {
