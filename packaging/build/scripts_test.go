@@ -20,7 +20,7 @@ type host struct {
 
 // moved are the places that scripts touch.
 var moved = []string{"/run/systemd/system", "/etc/systemd/system", "/etc/tiercel", "/var/lib/tiercel", "/var/cache/tiercel",
-	"/var/log/tiercel", "/var/spool/tiercel", "/sys/module/tiercel", "/usr/lib/dkms", "/lib/modules"}
+	"/var/log/tiercel", "/var/spool/tiercel", "/sys/module/tiercel", "/usr/lib/dkms", "/var/lib/dkms/tiercel/*", "/lib/modules"}
 
 // newHost makes a system, and the scripts.
 func newHost(t *testing.T) *host {
@@ -286,6 +286,16 @@ func TestTheModulesPackageIsWholeWithoutAModule(t *testing.T) {
 		h.file("/usr/lib/dkms/common.postinst", "#!/bin/sh\nexit 10\n")
 		calls, says := h.runs("dkms.deb.postinst", nil, "configure", "")
 		does(t, calls, says, "/var/lib/dkms/tiercel/1.2.3/build/make.log")
+	})
+	t.Run("upgraded, the version before makes room", func(t *testing.T) {
+		h := newHost(t)
+		h.file("/var/lib/dkms/tiercel/1.2.2/source/dkms.conf", "")
+		h.file("/var/lib/dkms/tiercel/1.2.3/source/dkms.conf", "")
+		h.file("/lib/modules/6.1.0/build/Makefile", "")
+		calls, says := h.runs("dkms.rpm.post", nil, "2")
+		does(t, calls, says, "", "dkms remove -m tiercel -v 1.2.2 --all", "dkms add -m tiercel -v 1.2.3", "dkms install -m tiercel -v 1.2.3 -k 6.1.0")
+		calls, says = h.runs("dkms.rpm.preun", nil, "1")
+		does(t, calls, says, "")
 	})
 	t.Run("removed", func(t *testing.T) {
 		for _, action := range []string{"remove", "upgrade"} {

@@ -1,4 +1,4 @@
 case "$1" in
-remove | upgrade | deconfigure) remove_module --all ;;
+remove | upgrade | deconfigure) remove_module ;;
 esac
 exit 0

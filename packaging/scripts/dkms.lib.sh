@@ -38,8 +38,19 @@ build_module() {
 	fi
 }
 
-remove_module() { # OPTION...: those of dkms remove
+# A package that is replaced leaves its version behind; two would fight for one place.
+remove_others() {
+	for state in /var/lib/dkms/tiercel/*/source; do
+		other=${state%/source}
+		other=${other##*/}
+		if [ "$other" != "*" ] && [ "$other" != "$version" ]; then
+			dkms remove -m tiercel -v "$other" --all >/dev/null || true
+		fi
+	done
+}
+
+remove_module() {
 	if [ -n "$(dkms status -m tiercel -v "$version" 2>/dev/null)" ]; then
-		dkms remove -m tiercel -v "$version" "$@" >/dev/null || true
+		dkms remove -m tiercel -v "$version" --all >/dev/null || true
 	fi
 }

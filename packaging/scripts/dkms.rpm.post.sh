@@ -1,2 +1,3 @@
+remove_others
 build_module
 exit 0

@@ -1,4 +1,6 @@
-# In an upgrade, too: this version's sources go away with this package. When it is
-# the same version again, DKMS keeps what the new package has just built.
-remove_module --all --rpm_safe_upgrade
+# In an upgrade ($1 is 1) the new package has taken this version away already, or it
+# is the same version and stays.
+[ "$1" -eq 0 ] || exit 0
+
+remove_module
 exit 0
