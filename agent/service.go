@@ -5,6 +5,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,7 +28,7 @@ type driverError struct{ error }
 // noDriver makes one. What the kernel's lockdown refuses looks like anything
 // but that.
 func noDriver(err error) error {
-	if f := drivers.Lockdown(); f.Status == drivers.Missing {
+	if f := drivers.Lockdown(); f.Status == drivers.Missing && !strings.Contains(err.Error(), f.Detail) {
 		err = fmt.Errorf("%w; this kernel is locked down, %s: %s", err, f.Detail, f.Advice)
 	}
 	return driverError{err}
