@@ -28,10 +28,13 @@ build: ## build bin/tiercel
 	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o bin/tiercel ./agent/cmd/tiercel
 
 image: ## make the container image for amd64 and arm64: archives in dist (needs no container runtime and no registry)
-	@for arch in amd64 arm64; do GOARCH=$$arch $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o dist/image/tiercel-$$arch ./agent/cmd/tiercel || exit 1; done
+	@rm -rf dist/image && mkdir -p dist/image/amd64 dist/image/arm64 dist/image/notices-amd64 dist/image/notices-arm64
+	@$(GO) run ./packaging/build -formats tar -out dist/image/packed -version '$(VERSION)' -tags '$(TAGS)' -ldflags '$(LDFLAGS)' >/dev/null
+	@for arch in amd64 arm64; do tar -xzf dist/image/packed/*-linux-$$arch.tar.gz -C dist/image/$$arch --strip-components=1 && \
+		cp dist/image/$$arch/usr/share/licenses/tiercel/THIRD-PARTY.txt dist/image/$$arch/usr/share/doc/tiercel/sbom.cdx.json dist/image/notices-$$arch || exit 1; done
 	@$(GO) run -C packaging/image . -source ../.. -out ../../dist -name '$(IMAGE)' -version '$(VERSION)' \
 		-revision "$$(git rev-parse HEAD)" -created "$$(git log -1 --format=%ct)" \
-		-binary amd64=../../dist/image/tiercel-amd64 -binary arm64=../../dist/image/tiercel-arm64
+		$(foreach arch,amd64 arm64,-binary $(arch)=../../dist/image/$(arch)/usr/bin/tiercel -notices $(arch)=../../dist/image/notices-$(arch))
 
 chart: ## pack the Helm chart: an archive in dist
 	@mkdir -p dist

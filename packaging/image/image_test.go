@@ -55,7 +55,7 @@ func newBuild(t *testing.T) *build {
 	dir := t.TempDir()
 	b := &build{
 		source: "../..", config: "packaging/image/tiercel.yaml", out: filepath.Join(dir, "dist"), name: "example.org/tiercel",
-		version: "1.2.3+dirty", revision: "c0ffee", created: time.Unix(1700000000, 0).UTC(), binaries: map[string]string{},
+		version: "1.2.3+dirty", revision: "c0ffee", created: time.Unix(1700000000, 0).UTC(), binaries: map[string]string{}, notices: map[string]string{},
 	}
 	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
 		b.binaries[arch] = filepath.Join(dir, arch)
@@ -143,6 +143,21 @@ func TestImageHoldsWhatTheAgentReads(t *testing.T) {
 				t.Errorf("%s: tests of rules do not belong into the image: %s", m.arch, name)
 			}
 		}
+	}
+}
+
+func TestNoticesGoAlong(t *testing.T) {
+	b := newBuild(t)
+	b.notices["amd64"] = t.TempDir()
+	if err := os.WriteFile(filepath.Join(b.notices["amd64"], "THIRD-PARTY.txt"), []byte("theirs"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := b.image("amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := files(t, m.image)["usr/share/doc/tiercel/THIRD-PARTY.txt"]; h == nil || h.Mode != 0o644 {
+		t.Errorf("the licences of others are missing: %+v", h)
 	}
 }
 

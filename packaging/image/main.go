@@ -21,6 +21,7 @@ type build struct {
 	config   string            // the agent's configuration in the image
 	out      string            // folder that the archives go to
 	binaries map[string]string // the agent by architecture, as Go names it
+	notices  map[string]string // folders with what has to go along with it: licences of others, bill of materials
 	name     string            // without the tag
 	version  string
 	revision string
@@ -28,7 +29,7 @@ type build struct {
 }
 
 func main() {
-	b := build{binaries: map[string]string{}}
+	b := build{binaries: map[string]string{}, notices: map[string]string{}}
 	var created int64
 	flag.StringVar(&b.source, "source", ".", "`folder` of the sources")
 	flag.StringVar(&b.config, "config", "packaging/image/tiercel.yaml", "the agent's configuration, a `file` below the sources")
@@ -37,19 +38,24 @@ func main() {
 	flag.StringVar(&b.version, "version", "", "`version` of the agent")
 	flag.StringVar(&b.revision, "revision", "", "`commit` that it was built from")
 	flag.Int64Var(&created, "created", 0, "`time` of that commit, in seconds since 1970")
-	flag.Func("binary", "`ARCH=FILE`: the agent for an architecture; repeatable", func(s string) error {
-		arch, file, ok := strings.Cut(s, "=")
-		if !ok || arch == "" || file == "" {
-			return errors.New("has to be ARCH=FILE, for example amd64=bin/tiercel")
-		}
-		b.binaries[arch] = file
-		return nil
-	})
+	flag.Func("binary", "`ARCH=FILE`: the agent for an architecture; repeatable", byArch(b.binaries))
+	flag.Func("notices", "`ARCH=FOLDER` with licences of others and the bill of materials; repeatable", byArch(b.notices))
 	flag.Parse()
 	b.created = time.Unix(created, 0).UTC()
 	if err := b.run(); err != nil {
 		fmt.Fprintf(os.Stderr, "image: %v\n", err)
 		os.Exit(1)
+	}
+}
+
+func byArch(into map[string]string) func(string) error {
+	return func(s string) error {
+		arch, file, ok := strings.Cut(s, "=")
+		if !ok || arch == "" || file == "" {
+			return errors.New("has to be ARCH=FILE, for example amd64=bin/tiercel")
+		}
+		into[arch] = file
+		return nil
 	}
 }
 

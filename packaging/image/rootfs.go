@@ -97,12 +97,16 @@ func (b *build) agentFiles(arch string) ([]entry, error) {
 		{path: "usr/share/tiercel/", mode: 0o755},
 		{path: rulesDir, mode: 0o755},
 	}
-	for _, from := range []struct{ pattern, to string }{
-		{"rules/default/*.yaml", rulesDir},
-		{"LICENSE", licencesDir},
-		{"LICENSES/*", licencesDir},
-	} {
-		more, err := copies(filepath.Join(b.source, from.pattern), from.to)
+	sources := []struct{ pattern, to string }{
+		{filepath.Join(b.source, "rules/default/*.yaml"), rulesDir},
+		{filepath.Join(b.source, "LICENSE"), licencesDir},
+		{filepath.Join(b.source, "LICENSES/*"), licencesDir},
+	}
+	if dir := b.notices[arch]; dir != "" {
+		sources = append(sources, struct{ pattern, to string }{filepath.Join(dir, "*"), licencesDir})
+	}
+	for _, from := range sources {
+		more, err := copies(from.pattern, from.to)
 		if err != nil {
 			return nil, err
 		}
