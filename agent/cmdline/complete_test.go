@@ -43,7 +43,7 @@ func TestCompletionOffersWhatCanStandThere(t *testing.T) {
 		{"capture info a.scap ", ":4"},
 		{"driver build --headers ", ":16"},
 		{"hel", ":4"},
-		{"--nodr", ":4"}, // an old spelling is taken, not offered
+		{"--nodr", ":4"},     // an old spelling is taken, not offered
 		{"--wrong x ", ":0"}, // nothing; the shell offers files
 	} {
 		t.Run(c.line, func(t *testing.T) {
