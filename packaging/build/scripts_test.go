@@ -189,6 +189,15 @@ func TestDebUpgraded(t *testing.T) {
 		calls, says = newHost(t).withSystemd().runs("deb.postrm", nil, "upgrade", "2.0-1")
 		does(t, calls, says, "")
 	})
+	t.Run("given up for lack of space, what runs goes on untouched", func(t *testing.T) {
+		h := newHost(t).withSystemd().enabled("tiercel-kmod.service").running("tiercel-kmod.service")
+		calls, says := h.runs("deb.postinst", nil, "abort-upgrade", "2.0-1")
+		does(t, calls, says, "", reload)
+	})
+	t.Run("a removal that is given up starts again what it stopped", func(t *testing.T) {
+		calls, says := newHost(t).withSystemd().enabled("tiercel-kmod.service").runs("deb.postinst", nil, "abort-remove")
+		does(t, calls, says, "", reload, check, "deb-systemd-invoke start tiercel-kmod.service")
+	})
 	t.Run("a driver that was switched off stays off", func(t *testing.T) {
 		calls, says := newHost(t).runs("deb.postinst", []string{"TIERCEL_DRIVER=kmod"}, "configure", "1.0-1")
 		does(t, calls, says, "")
