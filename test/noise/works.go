@@ -75,7 +75,7 @@ rm -rf "$GOCACHE"
 		what: "20 logins by ssh with a key and with a shell, files copied, sudo, passwd, su, logrotate, cron for two minutes and its daily work",
 		before: quiet + apt + `
 apt-get -q update
-install openssh-server openssh-client cron logrotate man-db sudo rsyslog procps passwd bsdextrautils
+install openssh-server openssh-client cron logrotate man-db sudo rsyslog procps passwd bsdextrautils systemd
 echo 'APT::Periodic::RandomSleep "1";' >/etc/apt/apt.conf.d/99soon
 useradd -m -s /bin/bash visitor
 echo 'visitor ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/visitor
@@ -101,6 +101,7 @@ usermod -aG adm visitor
 echo '* * * * * root run-parts /etc/cron.hourly' >/etc/cron.d/often
 sleep 130
 run-parts /etc/cron.daily
+systemd-tmpfiles --clean
 logrotate -f /etc/logrotate.conf
 `,
 	},
