@@ -12,6 +12,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/features"
+	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,7 +29,12 @@ type bpfFeatures interface {
 // kernelBPF asks the running kernel.
 type kernelBPF struct{ cache *btf.Cache }
 
-func newKernelBPF() *kernelBPF { return &kernelBPF{btf.NewCache()} }
+func newKernelBPF() *kernelBPF {
+	// Before Linux 5.11 what other processes of root have locked counts against
+	// our limit: with an agent running, nothing could be tried.
+	_ = rlimit.RemoveMemlock()
+	return &kernelBPF{btf.NewCache()}
+}
 
 const kernelTypes = "/sys/kernel/btf/vmlinux"
 
