@@ -15,6 +15,11 @@ import (
 
 // buildProbe makes the legacy probe for a kernel.
 func (s *System) buildProbe(ctx context.Context, d *cmdline.DriverWork, release string) error {
+	if path := builtProbe(release); path != "" && d.File == "" && d.Headers == "" && d.BTF == "" && !d.Force {
+		// Whatever it was built from: headers and compilers may have gone since.
+		_, err := fmt.Fprintf(s.Stdout, "%s is there already, for %s and of this release (--force builds it again)\n", path, release)
+		return err
+	}
 	plan, err := bpf.Plan(bpf.BuildOptions{Release: release, Headers: d.Headers, BTF: d.BTF})
 	if err != nil {
 		return fmt.Errorf("build the legacy probe for %s: %w", release, err)
@@ -47,18 +52,22 @@ func (s *System) buildProbe(ctx context.Context, d *cmdline.DriverWork, release 
 	return err
 }
 
-func probeState(release string) State {
-	st := State{Driver: drivers.BPF, Detail: "not built for this kernel and this release (tiercel driver build bpf)"}
-	paths, err := bpf.BuiltPaths(release)
-	if err != nil {
-		st.Detail = err.Error()
-		return st
-	}
+// builtProbe is the probe of this release that the agent would load, "" when
+// there is none.
+func builtProbe(release string) string {
+	paths, _ := bpf.BuiltPaths(release)
 	for _, path := range paths {
 		if _, err := os.Stat(path); err == nil {
-			st.File, st.Fits, st.Detail = path, true, "built; the agent loads it when it starts"
-			break
+			return path
 		}
+	}
+	return ""
+}
+
+func probeState(release string) State {
+	st := State{Driver: drivers.BPF, Detail: "not built for this kernel and this release (tiercel driver build bpf)"}
+	if path := builtProbe(release); path != "" {
+		st.File, st.Fits, st.Detail = path, true, "built; the agent loads it when it starts"
 	}
 	return st
 }

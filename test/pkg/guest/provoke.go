@@ -122,6 +122,15 @@ func inContainer(group string, uid int, args ...string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
+	// What runs containers has controllers handed down to it; where a process is
+	// is told by theirs.
+	at := "/sys/fs/cgroup"
+	for _, part := range strings.Split(strings.Trim(group, "/"), "/") {
+		if err := write(at+"/cgroup.subtree_control", "+memory +pids"); err != nil {
+			return err
+		}
+		at += "/" + part
+	}
 	f, err := os.Open(dir)
 	if err != nil {
 		return err

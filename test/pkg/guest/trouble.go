@@ -98,12 +98,20 @@ var trouble = []step{
 			all("dpkg -i --force-confold "+newDeb), g.sings())
 	}},
 	{"half-configured: dpkg --configure -a ends it", func(g *guest) error {
-		if err := all("dpkg --purge tiercel", "dpkg --unpack "+oldDeb,
-			"sed -i '/^Package: tiercel$/,/^$/s/^Status: .*/Status: install ok half-configured/' /var/lib/dpkg/status"); err != nil {
+		// A script that fails half-way leaves a package like that.
+		const script = "/var/lib/dpkg/info/tiercel.postinst"
+		if err := all("dpkg --purge tiercel", "dpkg --unpack "+oldDeb, "mv "+script+" "+script+".kept", "printf '#!/bin/sh\\nexit 1\\n' >"+script,
+			"chmod 755 "+script); err != nil {
+			return err
+		}
+		if _, err := run("dpkg --configure tiercel"); err == nil {
+			return errors.New("a script that fails is no failure")
+		}
+		if err := all("mv " + script + ".kept " + script); err != nil {
 			return err
 		}
 		out, _ := run("dpkg --audit")
-		if err := want(out, "tiercel"); err != nil {
+		if err := want(out, "tiercel", "half configured"); err != nil {
 			return err
 		}
 		if err := all("dpkg --configure -a"); err != nil {
