@@ -107,6 +107,20 @@ var _ scap.Driver = (*Driver)(nil)
 // ErrNotLoaded says that there is no device: the module is not loaded.
 var ErrNotLoaded = errors.New("the kernel module is not loaded")
 
+// ErrNoDevice says that our module is loaded, and that this /dev, which is that
+// of a container, does not have its device.
+var ErrNoDevice = errors.New("the module is loaded, but its device is not in this /dev")
+
+// misc is where the kernel lists our device, whatever /dev has.
+const misc = "/sys/class/misc/" + ModuleName
+
+// registered reports whether the device is there, whether it can be opened here
+// or not.
+func registered() bool {
+	_, err := os.Stat(misc)
+	return err == nil
+}
+
 // Open becomes a consumer of the module, which must be loaded. Nothing is
 // collected before SetInterestingSyscalls and Start.
 func Open(opts Options) (*Driver, error) {
@@ -124,8 +138,10 @@ func Open(opts Options) (*Driver, error) {
 func openDevice() (int, error) {
 	fd, err := unix.Open(devicePath, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	switch {
+	case errors.Is(err, unix.ENOENT) && registered():
+		return -1, fmt.Errorf("%s: %w: devices are given to privileged containers only, and to those that start after the module was loaded", devicePath, ErrNoDevice)
 	case errors.Is(err, unix.ENOENT) && Loaded():
-		return -1, fmt.Errorf("there is no %s, but a module called %s is loaded: it is somebody else's, or /dev is not the host's; "+
+		return -1, fmt.Errorf("there is no %s, but a module called %s is loaded: it is somebody else's; "+
 			"end it with rmmod %s, then load ours with tiercel driver load kmod", devicePath, ModuleName, ModuleName)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
 		return -1, fmt.Errorf("%s: %w; load it with tiercel driver load kmod (tiercel driver build kmod makes it)", devicePath, ErrNotLoaded)

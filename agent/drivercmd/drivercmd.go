@@ -129,6 +129,9 @@ func (s *System) load(d *cmdline.DriverWork) error {
 		return explained(err, s.refusals())
 	}
 	info, err := s.module.info()
+	if errors.Is(err, kmod.ErrNoDevice) {
+		return s.leftToAgent("loaded " + path)
+	}
 	if err == nil {
 		err = info.Check()
 	}
@@ -187,6 +190,9 @@ func (s *System) pick(release string) (string, error) {
 // alreadyLoaded judges the module that is there.
 func (s *System) alreadyLoaded() error {
 	info, err := s.module.info()
+	if errors.Is(err, kmod.ErrNoDevice) {
+		return s.leftToAgent("the module is loaded already")
+	}
 	if err != nil {
 		return fmt.Errorf("a module called %s is loaded already, but cannot be used: %w", kmod.ModuleName, err)
 	}
@@ -194,6 +200,14 @@ func (s *System) alreadyLoaded() error {
 		return err
 	}
 	_, err = fmt.Fprintf(s.Stdout, "the module is loaded already, version %s\n", info.Version)
+	return err
+}
+
+// leftToAgent says what was done in a container that may load modules but not
+// open devices, as the init container of a pod: the agent, which may, asks the
+// module whether the two fit when it opens it.
+func (s *System) leftToAgent(done string) error {
+	_, err := fmt.Fprintf(s.Stdout, "%s; its device is not in this container's /dev, so the agent checks it when it starts\n", done)
 	return err
 }
 

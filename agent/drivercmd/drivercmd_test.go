@@ -121,6 +121,8 @@ func TestCommands(t *testing.T) {
 		{"loading twice is no failure", fake{is: true, says: ours}, nil, nil, "load kmod", "loaded already, version 1.0", false, ""},
 		{"one of another release is loaded", fake{is: true, says: other}, nil, nil, "load kmod", "the loaded module is of another version (0.9", true, ""},
 		{"somebody else's module has our name", fake{is: true, noInfo: errors.New("no device")}, nil, nil, "load kmod", "a module called tiercel is loaded already, but cannot be used: no device", true, ""},
+		{"in a container without its device the agent asks the module", fake{path: "/m/tiercel.ko", holds: fits, noInfo: kmod.ErrNoDevice}, nil, nil, "load kmod", "loaded /m/tiercel.ko; its device is not in this container's /dev", false, "load /m/tiercel.ko"},
+		{"in a container, loaded already", fake{is: true, noInfo: kmod.ErrNoDevice}, nil, nil, "load kmod", "is loaded already; its device is not in this container's /dev", false, ""},
 		{"the kernel refuses it, and why", fake{path: "/m/tiercel.ko", holds: fits, refuses: unix.EKEYREJECTED}, locked, nil, "load kmod", "Secure Boot is on); sign the module", true, "load /m/tiercel.ko"},
 		{"unload", fake{is: true}, nil, nil, "unload kmod", "unloaded the module", false, "unload"},
 		{"it is in use", fake{is: true, refuses: errors.New("it is in use")}, nil, nil, "unload kmod", "it is in use", true, "unload"},
