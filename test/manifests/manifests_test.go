@@ -121,6 +121,7 @@ type variant struct {
 	name   string
 	values map[string]any
 	driver string
+	others []string // drivers to fall back to
 	caps   capabilities
 	listen bool // metrics are asked for
 }
@@ -129,9 +130,9 @@ type variant struct {
 type capabilities struct{ Extra, Replace []corev1.Capability }
 
 // capabilitiesOf is what the agent has to get, and no more.
-func capabilitiesOf(driver string, c capabilities) []corev1.Capability {
+func capabilitiesOf(driver string, others []string, c capabilities) []corev1.Capability {
 	want := []corev1.Capability{"BPF", "PERFMON", "SYS_PTRACE", "DAC_READ_SEARCH"}
-	if driver == "bpf" || driver == "auto" {
+	if driver == "bpf" || driver == "auto" || slices.Contains(others, "bpf") {
 		want = append(want, "IPC_LOCK")
 	}
 	if len(c.Replace) > 0 {
@@ -174,7 +175,10 @@ func newVariant(t *testing.T, name string, text []byte) variant {
 	t.Helper()
 	v := variant{name: name, driver: "modern_bpf"}
 	var known struct {
-		Driver       struct{ Kind string }
+		Driver struct {
+			Kind     string
+			Fallback []string
+		}
 		Capabilities capabilities
 		Metrics      struct{ Enabled bool }
 	}
@@ -184,6 +188,7 @@ func newVariant(t *testing.T, name string, text []byte) variant {
 	if known.Driver.Kind != "" {
 		v.driver = known.Driver.Kind
 	}
+	v.others = known.Driver.Fallback
 	v.caps, v.listen = known.Capabilities, known.Metrics.Enabled
 	return v
 }
@@ -205,7 +210,7 @@ func TestChartIsAllowedNoMoreThanItNeeds(t *testing.T) {
 				if o.daemon == nil {
 					t.Fatal("there is no DaemonSet")
 				}
-				for _, fault := range Faults(o.daemon, capabilitiesOf(v.driver, v.caps), v.driver == "kmod") {
+				for _, fault := range Faults(o.daemon, capabilitiesOf(v.driver, v.others, v.caps), v.driver == "kmod") {
 					t.Error(fault)
 				}
 				for key, x := range o.all {
@@ -351,7 +356,7 @@ func TestManifestsAreThoseOfTheChart(t *testing.T) {
 		}
 	}
 	o := decode(t, Documents(static))
-	for _, fault := range Faults(o.daemon, capabilitiesOf("modern_bpf", capabilities{}), false) {
+	for _, fault := range Faults(o.daemon, capabilitiesOf("modern_bpf", nil, capabilities{}), false) {
 		t.Error(fault)
 	}
 	if o.all["Namespace/"+Namespace] == nil {
@@ -419,6 +424,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"all capabilities", "capabilities: {extra: [ALL]}", "capabilities"},
 		{"a rules file that would not be read", "rules: {custom: {notes.txt: x}}", "notes.txt"},
 		{"a ring size that does not exist", "driver: {bufferPreset: 11}", "bufferPreset"},
+		{"no web server for the health checks", "config: {webserver: {enabled: false}}", "health checks"},
+		{"a monitor with nothing to scrape", "metrics: {serviceMonitor: {enabled: true}}", "metrics.enabled"},
 		{"an address without a scheme", "outputs: {http: {url: example.org}}", "url"},
 	} {
 		var values map[string]any
@@ -455,7 +462,7 @@ func TestPolicyFindsFaults(t *testing.T) {
 	} {
 		o := (&variant{}).render(t, NewestKube)
 		spoil(&o.daemon.Spec.Template.Spec)
-		faults := Faults(o.daemon, capabilitiesOf("modern_bpf", capabilities{}), false)
+		faults := Faults(o.daemon, capabilitiesOf("modern_bpf", nil, capabilities{}), false)
 		if len(faults) != 1 || !strings.Contains(faults[0], name) {
 			t.Errorf("want one fault with %q, got %q", name, faults)
 		}

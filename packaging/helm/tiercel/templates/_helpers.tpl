@@ -60,7 +60,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 what other processes run and have open (SYS_PTRACE, DAC_READ_SEARCH). */}}
 {{- define "tiercel.capabilities" -}}
 {{- $all := list "BPF" "PERFMON" "SYS_PTRACE" "DAC_READ_SEARCH" -}}
-{{- if has .Values.driver.kind (list "bpf" "auto") -}}{{- $all = append $all "IPC_LOCK" -}}{{- end -}}
+{{- if or (has .Values.driver.kind (list "bpf" "auto")) (has "bpf" .Values.driver.fallback) -}}{{- $all = append $all "IPC_LOCK" -}}{{- end -}}
 {{- with .Values.capabilities.replace -}}{{- $all = . -}}{{- end -}}
 {{- concat $all .Values.capabilities.extra | uniq | toJson -}}
 {{- end -}}
@@ -81,6 +81,7 @@ what other processes run and have open (SYS_PTRACE, DAC_READ_SEARCH). */}}
 {{- end -}}
 {{- $web := dict "enabled" true "listen_port" .Values.metrics.port "listen_address" (ternary "${POD_IP}" "127.0.0.1" .Values.metrics.enabled) -}}
 {{- $c := dict "rules_files" $rules "engine" $engine "json_output" .Values.outputs.json "stdout_output" (dict "enabled" .Values.outputs.stdout.enabled) "log_stderr" true "log_syslog" false "webserver" $web -}}
+{{- $_ := set $c "duplicate_alerts" (dict "window_ms" 10000 "fields" (list "proc.cmdline" "proc.pname" "fd.name" "container.id")) -}}
 {{- $_ := set $c "append_output" (list (dict "match" (dict "source" "syscall") "extra_output" "pod=%k8s.pod.name namespace=%k8s.ns.name")) -}}
 {{- if .Values.metrics.enabled -}}
 {{- $_ := set $web "prometheus_metrics_enabled" true -}}
@@ -92,5 +93,9 @@ what other processes run and have open (SYS_PTRACE, DAC_READ_SEARCH). */}}
 {{- if .Values.outputs.http.caSecret.name -}}{{- $_ := set $http "ca_cert" "/etc/tiercel/http-ca/ca.crt" -}}{{- end -}}
 {{- $_ := set $c "http_output" $http -}}
 {{- end -}}
-{{- mustMergeOverwrite $c (deepCopy .Values.config) | toYaml -}}
+{{- $c = mustMergeOverwrite $c (deepCopy .Values.config) -}}
+{{- if not $c.webserver.enabled -}}
+{{- fail "config.webserver.enabled is false: the health checks of the pod ask the web server, so it would be killed again and again; leave it on, it listens on loopback" -}}
+{{- end -}}
+{{- $c | toYaml -}}
 {{- end -}}
