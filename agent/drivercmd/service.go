@@ -77,6 +77,7 @@ func (s *System) service(root string) *Service {
 	var v *Service
 	dir := filepath.Join("/", s.host, root, units[0])
 	target, _ := os.Readlink(filepath.Join(dir, alias))
+	failed := map[string]bool{}
 	for _, driver := range serviceDrivers {
 		unit := UnitOf(driver)
 		if !s.installed(root, unit) {
@@ -99,10 +100,12 @@ func (s *System) service(root string) *Service {
 		case "active", "activating", "reloading":
 			v.Running, v.Failed = unit, false
 		case "failed":
-			if v.Running == "" {
-				v.Running, v.Failed = unit, true
-			}
+			failed[unit] = true
 		}
+	}
+	// Of units that nobody has chosen it does not matter that they failed once.
+	if v != nil && v.Running == "" && failed[v.Unit] {
+		v.Running, v.Failed = v.Unit, true
 	}
 	return v
 }

@@ -154,6 +154,7 @@ func (c *change) start() error {
 		err = fmt.Errorf("%s cannot be started: %s", c.unit, why)
 	}
 	err = errors.Join(err, c.back())
+	_ = c.systemctl("reset-failed", c.unit) // it has been said
 	if c.before.Failed {
 		return err
 	}

@@ -19,6 +19,9 @@ purge)
 *) exit 0 ;;
 esac
 if booted; then
+	# A unit that has failed would be listed for ever.
+	# shellcheck disable=SC2086 # a list of words
+	systemctl --system reset-failed $units >/dev/null 2>&1 || true
 	systemctl --system daemon-reload >/dev/null || true
 fi
 exit 0
