@@ -209,10 +209,20 @@ type wanted struct {
 	fields   map[string]string
 }
 
-// check wants one alert whose fields all match, and no broken one.
+// check wants one alert whose fields all match.
 func check(t *testing.T, w wanted, found []alert) {
 	t.Helper()
+	if problems := w.misses(found); problems != nil {
+		t.Errorf("no alert of %q has the right fields:\n%s", w.rule, strings.Join(problems, "\n"))
+	}
+}
+
+// misses says of each alert what is wrong about it, or nothing if one is right.
+func (w wanted) misses(found []alert) []string {
 	var problems []string
+	if len(found) == 0 {
+		problems = append(problems, "there is none")
+	}
 	for _, al := range found {
 		var wrong []string
 		for field, pattern := range w.fields {
@@ -232,11 +242,11 @@ func check(t *testing.T, w wanted, found []alert) {
 			wrong = append(wrong, "time="+al.Time)
 		}
 		if len(wrong) == 0 {
-			return
+			return nil
 		}
 		problems = append(problems, strings.Join(wrong, "; ")+"\n  "+al.Output)
 	}
-	t.Errorf("no alert of %q has the right fields:\n%s", w.rule, strings.Join(problems, "\n"))
+	return problems
 }
 
 func mustJSON(v any) []byte {

@@ -53,8 +53,12 @@ func plays(t *testing.T) map[string][]play {
 	return by
 }
 
-// Every default rule fires at each of its provocations within a second, and at
-// none of its near misses.
+// patience is how long an alert may take. It comes within milliseconds; the rest
+// is for machines that have much else to do.
+const patience = 5 * time.Second
+
+// Every default rule fires at each of its provocations, and at none of its near
+// misses.
 func TestScenarioDefaultRules(t *testing.T) {
 	live.Require(t)
 	dir := t.TempDir()
@@ -87,7 +91,7 @@ func TestScenarioDefaultRules(t *testing.T) {
 		}
 	})
 	last := run(t, provoke, "read-shadow")
-	if !eventually(2*time.Second, func() bool { return len(a.of(last, "")) > 0 }) {
+	if !eventually(patience, func() bool { return len(a.of(last, "")) > 0 }) {
 		t.Fatalf("the last alert did not come\n%s", a.errors())
 	}
 	for step, does := range by {
@@ -102,11 +106,16 @@ func TestScenarioDefaultRules(t *testing.T) {
 // fires wants the alert of a rule about a step.
 func fires(t *testing.T, a *agent, step, number string, p play) {
 	t.Helper()
-	if !eventually(time.Second, func() bool { return len(a.of(number, p.Name)) > 0 }) {
-		t.Errorf("no alert of %q within a second; instead:\n%s", p.Name, outputs(a.of(number, "")))
+	// A step may raise several alerts, of which the wanted one need not be the first.
+	w := wanted{p.Name, p.Priority.String(), fields[step]}
+	if eventually(patience, func() bool { return w.misses(a.of(number, p.Name)) == nil }) {
 		return
 	}
-	check(t, wanted{p.Name, p.Priority.String(), fields[step]}, a.of(number, p.Name))
+	if len(a.of(number, p.Name)) == 0 {
+		t.Errorf("no alert of %q within %v; instead:\n%s", p.Name, patience, outputs(a.of(number, "")))
+		return
+	}
+	check(t, w, a.of(number, p.Name))
 }
 
 func TestStepsThatRulesNameExist(t *testing.T) {

@@ -38,6 +38,18 @@ func as(name, what string) func() error {
 	}
 }
 
+// installed is like as, but the copy lies where only root can put programs.
+// It must not hide that folder itself.
+func installed(name, what string) func() error {
+	return func() error {
+		const dir = "/opt"
+		if err := prepare(step{isolated: true, empty: []string{dir}}); err != nil {
+			return err
+		}
+		return all(copySelf(filepath.Join(dir, name)), command(filepath.Join(dir, name), what))()
+	}
+}
+
 // write is a step that writes a file.
 func write(path string) func() error {
 	return func() error {

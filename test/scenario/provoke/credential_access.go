@@ -19,16 +19,19 @@ func init() {
 	etc := []string{"/etc"}
 	roots := []string{home}
 	provide(map[string]step{
-		"read-shadow":            {run: command("cat", "/etc/shadow")},
-		"open-shadow":            {run: read("/etc/shadow")},
-		"read-shadow-as-sshd":    {run: as("sshd", "open-shadow")},
-		"read-shadow-relatively": {run: relatively("shadow")},
-		"read-shadow-by-openat2": {run: byOpenat2("/etc/shadow")},
-		"read-shadow-by-handle":  {run: byHandle("/etc/shadow")},
-		"link-shadow":            {run: all(made("/etc/shadow"), hardLink("/etc/shadow", "/etc/provoked")), isolated: true, empty: etc},
-		"rename-shadow":          {run: all(made("/etc/shadow"), move("/etc/shadow", "/etc/provoked")), isolated: true, empty: etc},
-		"replace-shadow":         {run: all(made("/etc/nshadow"), move("/etc/nshadow", "/etc/shadow")), isolated: true, empty: etc},
-		"benign-reads":           {run: benignReads},
+		"read-shadow":                    {run: command("cat", "/etc/shadow")},
+		"open-shadow":                    {run: read("/etc/shadow")},
+		"read-shadow-as-sshd":            {run: as("sshd", "open-shadow")},
+		"read-shadow-relatively":         {run: relatively("shadow")},
+		"read-shadow-by-openat2":         {run: byOpenat2("/etc/shadow")},
+		"read-shadow-by-handle":          {run: byHandle("/etc/shadow")},
+		"read-shadow-through-root":       {run: read("/proc/self/root/etc/shadow")},
+		"read-shadow-through-descriptor": {run: throughDescriptor("/etc", "shadow")},
+		"read-environ-as-gdb":            {run: as("gdb", "read-environ")},
+		"link-shadow":                    {run: all(made("/etc/shadow"), hardLink("/etc/shadow", "/etc/provoked")), isolated: true, empty: etc},
+		"rename-shadow":                  {run: all(made("/etc/shadow"), move("/etc/shadow", "/etc/provoked")), isolated: true, empty: etc},
+		"replace-shadow":                 {run: all(made("/etc/nshadow"), move("/etc/nshadow", "/etc/shadow")), isolated: true, empty: etc},
+		"benign-reads":                   {run: benignReads},
 
 		"read-ssh-key":         {run: viewed("cat", home+"/.ssh/id_ed25519"), isolated: true, empty: roots},
 		"link-ssh-private-key": {run: all(made(home+"/.ssh/id_rsa"), hardLink(home+"/.ssh/id_rsa", home+"/x")), isolated: true, empty: roots},
@@ -165,4 +168,16 @@ func benignReads() error {
 		return fmt.Errorf("found a file that should not exist")
 	}
 	return exec.Command("true").Run()
+}
+
+// throughDescriptor reads a file by the name of an open folder below /proc.
+func throughDescriptor(dir, name string) func() error {
+	return func() error {
+		f, err := os.Open(dir)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return read(fmt.Sprintf("/proc/self/fd/%d/%s", f.Fd(), name))()
+	}
 }

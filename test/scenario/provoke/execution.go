@@ -27,6 +27,7 @@ func init() {
 		"tool-below-server":                {run: as("nginx", "run-id")},
 		"tool-below-shell-of-server":       {run: as("nginx", "run-id-by-shell")},
 		"tool-below-shell":                 {run: command("sh", "-c", "id; true")},
+		"upload-below-server":              {run: as("nginx", "curl-upload")},
 		"container-terminal":               {run: onTerminal("bash", "-c", "exit 0"), contained: true},
 		"terminal-on-host":                 {run: onTerminal("bash", "-c", "exit 0")},
 		"container-shell-without-terminal": {run: withoutTerminal("bash", "-c", "exit 0"), contained: true},

@@ -19,6 +19,7 @@ func init() {
 	provide(map[string]step{
 		"setuid-bit":               {run: changed(func(path string) error { return exec.Command("chmod", "u+s", path).Run() })},
 		"setuid-bit-by-open":       {run: setuidByOpen},
+		"setuid-bit-by-openat2":    {run: setuidByOpenat2},
 		"setgid-bit-by-descriptor": {run: changed(setgidByDescriptor)},
 		"setuid-bit-by-fchmodat2":  {run: changed(setuidByFchmodat2)},
 		"failing-chmod":            {run: refused(func() error { return unix.Chmod("/nonexistent/file", 0o4755) })},
@@ -74,6 +75,19 @@ func setuidByOpen() error {
 	}
 	defer os.RemoveAll(dir)
 	fd, err := unix.Open(dir+"/provoked", unix.O_CREAT|unix.O_WRONLY, 0o4755)
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
+}
+
+func setuidByOpenat2() error {
+	dir, err := os.MkdirTemp("", "tiercel-provoke-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	fd, err := unix.Openat2(unix.AT_FDCWD, dir+"/provoked", &unix.OpenHow{Flags: unix.O_CREAT | unix.O_WRONLY, Mode: 0o4755})
 	if err != nil {
 		return err
 	}
