@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,9 @@ func Ask(c *config.Webserver, timeout time.Duration) error {
 	if !c.Enabled {
 		return errors.New("there is nobody to ask: webserver.enabled is false in this configuration")
 	}
+	if timeout <= 0 {
+		return errors.New("--timeout has to be longer than nothing: a health check that waits for ever tells nobody")
+	}
 	scheme := "http"
 	transport := &http.Transport{DisableKeepAlives: true}
 	if c.SSL {
@@ -36,8 +40,11 @@ func Ask(c *config.Webserver, timeout time.Duration) error {
 		// no secret, and the address is one of this host.
 		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
 	}
-	url := fmt.Sprintf("%s://%s/%s", scheme, localAddress(c), strings.TrimPrefix(c.Healthz, "/"))
-	resp, err := (&http.Client{Transport: transport, Timeout: timeout}).Get(url)
+	// The zone of a link-local address has to be escaped, and goes into no header.
+	u := url.URL{Scheme: scheme, Host: localAddress(c), Path: "/" + strings.TrimPrefix(c.Healthz, "/")}
+	client := &http.Client{Transport: transport, Timeout: timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // the agent sends nobody elsewhere
+	resp, err := client.Get(u.String())
 	if err != nil {
 		return fmt.Errorf("no answer: %w (is the agent running with this configuration?)", err)
 	}
@@ -53,7 +60,7 @@ func Ask(c *config.Webserver, timeout time.Duration) error {
 	case err == nil && answer.Reason != "":
 		return fmt.Errorf("not healthy: %s", answer.Reason)
 	}
-	return fmt.Errorf("%s answers %s: this is not the health of an agent (webserver.k8s_healthz_endpoint)", url, resp.Status)
+	return fmt.Errorf("%s answers %s: this is not the health of an agent (webserver.k8s_healthz_endpoint)", &u, resp.Status)
 }
 
 // localAddress is where a client on this host reaches the server: one that

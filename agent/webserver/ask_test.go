@@ -66,6 +66,8 @@ func TestAskSaysWhatIsWrong(t *testing.T) {
 	closed.Close()
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
+	elsewhere := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))
+	defer elsewhere.Close()
 	for _, c := range []struct {
 		name string
 		cfg  config.Webserver
@@ -73,10 +75,26 @@ func TestAskSaysWhatIsWrong(t *testing.T) {
 	}{
 		{"no web server", config.Webserver{}, "webserver.enabled is false"},
 		{"nobody listens", config.Webserver{Enabled: true, Address: "127.0.0.1", Port: free}, "is the agent running"},
+		{"an address with a zone", config.Webserver{Enabled: true, Address: "fe80::1%lo", Port: free}, "is the agent running"},
+		{"somebody who sends elsewhere", config.Webserver{Enabled: true, Address: "127.0.0.1", Port: uint32(elsewhere.Listener.Addr().(*net.TCPAddr).Port)}, "answers 302"},
 		{"somebody else listens", config.Webserver{Enabled: true, Address: "127.0.0.1", Port: uint32(other.Listener.Addr().(*net.TCPAddr).Port)}, "not the health of an agent"},
 	} {
 		if err := Ask(&c.cfg, time.Second); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q in it", c.name, err, c.want)
+		}
+	}
+}
+
+func TestAskDoesNotWaitForEver(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	c := config.Webserver{Enabled: true, Address: "127.0.0.1", Port: uint32(silent.Addr().(*net.TCPAddr).Port)}
+	for timeout, want := range map[time.Duration]string{0: "longer than nothing", -time.Second: "longer than nothing", 50 * time.Millisecond: "no answer"} {
+		if err := Ask(&c, timeout); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: got %v, want %q in it", timeout, err, want)
 		}
 	}
 }
