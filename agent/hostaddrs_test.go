@@ -3,12 +3,16 @@
 package agent
 
 import (
+	"bytes"
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -58,6 +62,48 @@ func TestAddressesOfTheHostAreReadFromItsFirstProcess(t *testing.T) {
 	}
 }
 
+// A router's table takes long to read: who asks gets what was known, and what is
+// new the next time.
+func TestAskingForAddressesWaitsForNobody(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "proc/1/net")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	trie := filepath.Join(dir, "fib_trie")
+	if err := os.WriteFile(trie, []byte(fibTrie), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	addrs := addrsOf(root)
+	if err := os.Remove(trie); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(trie, 0o600); err != nil { // whoever opens it waits
+		t.Fatal(err)
+	}
+	for range 3 {
+		if got := addrs(); len(got) != 2 || got[0].String() != "10.1.2.7" {
+			t.Fatalf("while the table is read: %v", got)
+		}
+	}
+	w, err := os.OpenFile(trie, os.O_WRONLY, 0) // returns once it is being read
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(trie); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.WriteString("|-- 192.0.2.1\n/32 host LOCAL\n")
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); len(addrs()) != 1; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the new addresses never came")
+		}
+	}
+}
+
 // The kernel's files name what its interfaces have.
 func TestAddressesOfThisHostAreTheSameEitherWay(t *testing.T) {
 	trie, err := os.ReadFile("/proc/self/net/fib_trie")
@@ -65,7 +111,7 @@ func TestAddressesOfThisHostAreTheSameEitherWay(t *testing.T) {
 		t.Skipf("this kernel has no fib_trie: %v", err)
 	}
 	v6, _ := os.ReadFile("/proc/self/net/if_inet6")
-	got := append(parseFibTrie(string(trie)), parseInet6(string(v6))...)
+	got := append(parseFibTrie(bytes.NewReader(trie)), parseInet6(bytes.NewReader(v6))...)
 	for _, a := range ownAddrs() {
 		if !slices.Contains(got, a.WithZone("")) {
 			t.Errorf("%s is not among %v", a, got)
@@ -83,12 +129,12 @@ func FuzzHostAddresses(f *testing.F) {
 	f.Add(fibTrie)
 	f.Add(ifInet6)
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, a := range parseFibTrie(text) {
+		for _, a := range parseFibTrie(strings.NewReader(text)) {
 			if !a.Is4() {
 				t.Errorf("%s is not of IPv4", a)
 			}
 		}
-		for _, a := range parseInet6(text) {
+		for _, a := range parseInet6(strings.NewReader(text)) {
 			if !a.IsValid() || a.Zone() != "" {
 				t.Errorf("%s is not an address", a)
 			}
