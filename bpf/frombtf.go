@@ -97,8 +97,10 @@ var kernelTypes = []string{
 	"super_block", "task_struct", "thread_info", "tty_driver", "tty_struct", "unix_address", "unix_sock", "upid", "vfsmount",
 }
 
-// kernelParts are members that not all kernels have, or have elsewhere.
+// kernelParts are members and enumerators that not all kernels have, or have elsewhere.
 var kernelParts = []string{
+	"cgroup_subsys_id.cpuset_cgrp_id", "cgroup_subsys_id.cpu_cgrp_id", "cgroup_subsys_id.cpuacct_cgrp_id",
+	"cgroup_subsys_id.io_cgrp_id", "cgroup_subsys_id.memory_cgrp_id",
 	"inode.__i_ctime", "inode.__i_mtime", "inode.i_mtime_sec", "kernel_cap_struct.cap", "kernfs_node.__parent", "mm_rss_stat.count",
 	"signal_struct.has_child_subreaper", "signal_struct.is_child_subreaper", "task_struct.loginuid",
 }

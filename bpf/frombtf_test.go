@@ -3,6 +3,7 @@
 package bpf
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -15,6 +16,9 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/tiercel/tiercel/bpf/btfheaders"
 )
 
 // kernelBTF unpacks testdata/NAME.btf.gz: the types of a Debian kernel that the
@@ -107,6 +111,46 @@ func TestTheProbeReadsWithTheTypesOfEveryKernel(t *testing.T) {
 				t.Errorf("%v\n%.2000s", err, out)
 			}
 		})
+	}
+}
+
+// A kernel may be built without subsystems of control groups; it has no numbers
+// for them.
+func TestTheProbeReadsAKernelWithoutSomeControlGroups(t *testing.T) {
+	clang := needClang(t)
+	spec, err := btf.LoadSpec(kernelBTF(t, "testdata/6.12-amd64.btf.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids *btf.Enum
+	if err := spec.TypeByName("cgroup_subsys_id", &ids); err != nil {
+		t.Fatal(err)
+	}
+	gone := 0
+	for i := range ids.Values {
+		switch v := &ids.Values[i]; v.Name {
+		case "cpuset_cgrp_id", "cpu_cgrp_id", "cpuacct_cgrp_id", "io_cgrp_id", "memory_cgrp_id":
+			v.Name = "gone_" + v.Name
+			gone++
+		}
+	}
+	if gone != 5 {
+		t.Errorf("%d of the subsystems were there", gone)
+	}
+	o := BuildOptions{Arch: "amd64", Dir: t.TempDir()}
+	if err := WriteSources(o.Dir); err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if err := btfheaders.Write(&text, spec, btfheaders.Options{Types: kernelTypes, Declared: ourTypes, Ask: kernelParts}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(o.Dir, "kernel.h"), text.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(clang, append(flagsFromBTF(&o), "-fsyntax-only", filepath.Join(o.Dir, mainSource))...).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%.2000s", err, out)
 	}
 }
 

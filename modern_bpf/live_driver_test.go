@@ -421,9 +421,9 @@ func TestLiveStartUpTime(t *testing.T) {
 	}
 	state.Add(scap.SCSchedProcessExit)
 	state.Add(scap.SCGetuid)
-	best := time.Hour
+	least := time.Hour
 	for range 3 {
-		begin := time.Now()
+		begin, worked := time.Now(), cpuTime(t)
 		d, err := Open(Options{ReportSelf: true})
 		if err != nil {
 			t.Fatal(err)
@@ -439,14 +439,26 @@ func TestLiveStartUpTime(t *testing.T) {
 		tid, _ := call(unix.SYS_GETUID)
 		await(t, d, scap.EvGetuidX, byTID(tid))
 		total := time.Since(begin)
-		best = min(best, total)
-		t.Logf("opened after %v, selected after %v, first event after %v; %d programs", opened, selected, total, len(d.progs.loaded))
+		work := cpuTime(t) - worked
+		least = min(least, work)
+		t.Logf("opened after %v, selected after %v, first event after %v, %v of work; %d programs", opened, selected, total, work, len(d.progs.loaded))
 		d.Close()
 	}
-	// The aim is 250 ms on an idle machine; a busy one is given some rope.
-	if best > 1500*time.Millisecond {
-		t.Errorf("the first event took %v at best", best)
+	// The aim is 250 ms on an idle machine with several CPUs. What others do on
+	// this one only makes it wait: the work is counted, the verifier's included.
+	if least > time.Second {
+		t.Errorf("the first event took %v of work at best", least)
 	}
+}
+
+// cpuTime is what this process has worked, in the kernel too.
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func TestPermissionErrorsSayWhatToDo(t *testing.T) {

@@ -50,11 +50,13 @@ TCL_INLINE void tcl_raw_kernfs_path(struct tcl_ctx *c)
 	c->pos++;
 }
 
-/* One "name=path" string; name is a constant with its '='. */
+/* One "name=path" string; name is a constant with its '='. Nothing where the kernel lacks the subsystem. */
 #define tcl_raw_subsys(c, t, name, id)                                                                       \
 	do {                                                                                                 \
 		static const char name_[] = name;                                                            \
 		u32 k_;                                                                                      \
+		if (!TCL_HAS_ENUM(enum cgroup_subsys_id, id))                                                \
+			break;                                                                               \
 		for (k_ = 0; k_ < sizeof(name_) - 1; k_++)                                                   \
 			tcl_raw_u8(c, name_[k_]);                                                            \
 		tcl_raw_cgroup(c, t, TCL_ENUM(enum cgroup_subsys_id, id));                                   \

@@ -48,6 +48,21 @@ struct mount {
 	struct vfsmount mnt;
 };
 
+#ifdef CONFIG_CPUSETS
+#define TCL_HAS_cgroup_subsys_id_cpuset_cgrp_id 1
+#endif
+#ifdef CONFIG_CGROUP_SCHED
+#define TCL_HAS_cgroup_subsys_id_cpu_cgrp_id 1
+#endif
+#ifdef CONFIG_CGROUP_CPUACCT
+#define TCL_HAS_cgroup_subsys_id_cpuacct_cgrp_id 1
+#endif
+#ifdef CONFIG_BLK_CGROUP
+#define TCL_HAS_cgroup_subsys_id_io_cgrp_id 1
+#endif
+#ifdef CONFIG_MEMCG
+#define TCL_HAS_cgroup_subsys_id_memory_cgrp_id 1
+#endif
 #ifdef CONFIG_AUDIT
 #define TCL_HAS_task_struct_loginuid 1
 #endif
@@ -70,6 +85,24 @@ struct mount {
 #endif
 
 #endif
+
+/* Kernels are built without some of the subsystems: their number is one that no subsystem has. */
+#ifndef TCL_HAS_cgroup_subsys_id_cpuset_cgrp_id
+#define cpuset_cgrp_id CGROUP_SUBSYS_COUNT
+#endif
+#ifndef TCL_HAS_cgroup_subsys_id_cpu_cgrp_id
+#define cpu_cgrp_id CGROUP_SUBSYS_COUNT
+#endif
+#ifndef TCL_HAS_cgroup_subsys_id_cpuacct_cgrp_id
+#define cpuacct_cgrp_id CGROUP_SUBSYS_COUNT
+#endif
+#ifndef TCL_HAS_cgroup_subsys_id_io_cgrp_id
+#define io_cgrp_id CGROUP_SUBSYS_COUNT
+#endif
+#ifndef TCL_HAS_cgroup_subsys_id_memory_cgrp_id
+#define memory_cgrp_id CGROUP_SUBSYS_COUNT
+#endif
+#define TCL_HAS_ENUM(type, value) ((value) != CGROUP_SUBSYS_COUNT)
 
 /* Fields that moved between kernels. */
 

@@ -65,6 +65,7 @@ enum {
 #define TCL_OFFSETOF(type, field) __builtin_preserve_field_info(((type *)0)->field, TCL_CORE_BYTE_OFFSET)
 #define TCL_SIZEOF(type)	  __builtin_preserve_type_info(*(type *)0, 1)
 #define TCL_ENUM(type, value)	  __builtin_preserve_enum_value(*(type *)value, 1)
+#define TCL_HAS_ENUM(type, value) __builtin_preserve_enum_value(*(type *)value, 0)
 
 /* x &= mask where the compiler can neither drop nor move it (for the verifier). */
 #define TCL_MASK(x, mask) asm volatile("%0 &= %1" : "+r"(x) : "i"(mask))
