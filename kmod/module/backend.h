@@ -111,7 +111,7 @@ static inline long tcl_kstr_(char *dst, u32 size, unsigned long src)
 
 	while (n < size) {
 		if (copy_from_kernel_nofault(&word, (void *)(src + n - skip), sizeof(word)))
-			return n ? n : -EFAULT;
+			return -EFAULT; /* half a string is none, as in the eBPF drivers */
 		for (; skip < sizeof(word) && n < size; skip++, n++) {
 			dst[n] = bytes[skip];
 			if (!bytes[skip])

@@ -84,7 +84,7 @@ static int tcl_release(struct inode *inode, struct file *file)
 	mutex_lock(&tcl_lock);
 	if (!list_empty(&co->list))
 		list_del_rcu(&co->list);
-	co->running = false;
+	WRITE_ONCE(co->running, false);
 	tcl_probes_update();
 	tcl_nconsumers--;
 	mutex_unlock(&tcl_lock);
@@ -215,12 +215,12 @@ static long tcl_run(struct tcl_consumer *co, bool on)
 	int err;
 
 	mutex_lock(&tcl_lock);
-	co->running = on;
+	WRITE_ONCE(co->running, on);
 	if (on && list_empty(&co->list))
 		list_add_tail_rcu(&co->list, &tcl_consumers);
 	err = tcl_probes_update();
 	if (err) {
-		co->running = false;
+		WRITE_ONCE(co->running, false);
 		tcl_probes_update();
 	}
 	mutex_unlock(&tcl_lock);

@@ -7,12 +7,16 @@
  * top of that on the same CPU (a page fault of our own reads, an interrupt) is
  * not told: it is counted as lost to recursion.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cpuhotplug.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/timekeeping.h>
 #include <linux/tracepoint.h>
 #include <linux/vmalloc.h>
+#include <trace/events/sched.h>
+#include <trace/events/signal.h>
 
 #include "backend.h"
 #include "probe.h"
@@ -49,9 +53,9 @@ static u32 tcl_class(u32 sc)
 	return tcl_class_of_sc[sc & (TCL_NR_TABLE - 1)] & (TCL_NUM_CLASSES - 1);
 }
 
-static void tcl_count_drop(struct tcl_consumer *co, struct tcl_counters *n, u32 sc)
+static void tcl_count_drop(struct tcl_consumer *co, u32 sc)
 {
-	n->drops_class[tcl_class(sc)]++;
+	this_cpu_inc(co->counters->drops_class[tcl_class(sc)]);
 	atomic64_inc(&co->drops[sc & (TCL_NR_TABLE - 1)]);
 }
 
@@ -59,7 +63,6 @@ static void tcl_count_drop(struct tcl_consumer *co, struct tcl_counters *n, u32 
 static struct tcl_ctx *tcl_claim(struct tcl_consumer *co, u32 origin, u32 sc)
 {
 	struct tcl_cpu *cpu = this_cpu_ptr(&tcl_cpus);
-	struct tcl_counters *n = this_cpu_ptr(co->counters);
 	struct tcl_ctx *c = cpu->ctx;
 
 	if (cpu->busy || !c) {
@@ -69,7 +72,7 @@ static struct tcl_ctx *tcl_claim(struct tcl_consumer *co, u32 origin, u32 sc)
 			this_cpu_inc(co->counters->drops_recursion);
 		else
 			this_cpu_inc(co->counters->drops_scratch);
-		tcl_count_drop(co, n, sc);
+		tcl_count_drop(co, sc);
 		return NULL;
 	}
 	cpu->busy = 1;
@@ -113,7 +116,7 @@ static void tcl_tell(struct tcl_consumer *co, struct tcl_ctx *c, u16 type, bool 
 		n->drops_page++;
 	else
 		this_cpu_inc(co->counters->drops_scratch);
-	tcl_count_drop(co, n, c->sc);
+	tcl_count_drop(co, c->sc);
 }
 
 static u64 tcl_now(struct tcl_consumer *co)
@@ -305,7 +308,7 @@ static void tcl_task_event(const struct tcl_task_event *e)
 	preempt_enable_notrace();
 }
 
-static void tcl_on_exit(void *data, struct task_struct *t)
+static void tcl_on_exit(void *data, struct task_struct *t, bool group_dead)
 {
 	tcl_task_event(&(struct tcl_task_event){.task = t,
 						.tp = TCL_TP_EXIT,
@@ -335,7 +338,7 @@ static void tcl_on_fork(void *data, struct task_struct *parent, struct task_stru
 						.args = {(unsigned long)parent}});
 }
 
-static void tcl_on_signal(void *data, int sig, void *info, void *action)
+static void tcl_on_signal(void *data, int sig, struct kernel_siginfo *info, struct k_sigaction *action)
 {
 	tcl_task_event(&(struct tcl_task_event){.task = current,
 						.tp = TCL_TP_SIGNAL,
@@ -346,7 +349,8 @@ static void tcl_on_signal(void *data, int sig, void *info, void *action)
 						.args = {sig, (unsigned long)info, (unsigned long)action}});
 }
 
-static void tcl_on_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next)
+static void tcl_on_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,
+			  unsigned int state)
 {
 	tcl_task_event(&(struct tcl_task_event){.task = prev,
 						.tp = TCL_TP_SWITCH,
@@ -356,6 +360,24 @@ static void tcl_on_switch(void *data, bool preempt, struct task_struct *prev, st
 						.sampled = true,
 						.args = {preempt, (unsigned long)prev, (unsigned long)next}});
 }
+
+/*
+ * Hooks that got arguments in later releases, as the older ones call them. The
+ * type that a tracepoint has here decides, not the release: vendors mix them.
+ */
+static void __maybe_unused tcl_on_exit_1(void *data, struct task_struct *t)
+{
+	tcl_on_exit(data, t, false);
+}
+
+static void __maybe_unused tcl_on_switch_3(void *data, bool preempt, struct task_struct *prev,
+					   struct task_struct *next)
+{
+	tcl_on_switch(data, preempt, prev, next, 0);
+}
+
+#define TCL_CALLS(tp, hook)                                                                                  \
+	__builtin_types_compatible_p(typeof(check_trace_callback_type_##tp), void(typeof(&(hook))))
 
 static void tcl_on_fault(u64 tp, u16 sc, unsigned long addr, struct pt_regs *regs, unsigned long code)
 {
@@ -386,11 +408,13 @@ static struct tcl_hook {
 	bool on;
 } tcl_hooks[] = {
     /* Calls come last: what a process does is not told without its beginning. */
-    {"sched_process_exit", tcl_on_exit, TCL_TP_EXIT},
+    {"sched_process_exit", TCL_CALLS(sched_process_exit, tcl_on_exit) ? (void *)tcl_on_exit : tcl_on_exit_1,
+     TCL_TP_EXIT},
     {"sched_process_exec", tcl_on_exec, TCL_TP_EXEC},
     {"sched_process_fork", tcl_on_fork, TCL_TP_FORK},
     {"signal_deliver", tcl_on_signal, TCL_TP_SIGNAL},
-    {"sched_switch", tcl_on_switch, TCL_TP_SWITCH},
+    {"sched_switch", TCL_CALLS(sched_switch, tcl_on_switch) ? (void *)tcl_on_switch : tcl_on_switch_3,
+     TCL_TP_SWITCH},
     {"page_fault_user", tcl_on_fault_user, TCL_TP_FAULT_USER},
     {"page_fault_kernel", tcl_on_fault_kernel, TCL_TP_FAULT_KERNEL},
     {"sys_enter", tcl_on_sys_enter},
@@ -490,6 +514,13 @@ static int tcl_cpuhp_state;
 
 int tcl_probes_init(void)
 {
+	/* What a tracepoint hands over in another way than this would be taken for something else. */
+	BUILD_BUG_ON(!TCL_CALLS(sched_process_exit, tcl_on_exit) &&
+		     !TCL_CALLS(sched_process_exit, tcl_on_exit_1));
+	BUILD_BUG_ON(!TCL_CALLS(sched_process_exec, tcl_on_exec) ||
+		     !TCL_CALLS(sched_process_fork, tcl_on_fork));
+	BUILD_BUG_ON(!TCL_CALLS(sched_switch, tcl_on_switch) && !TCL_CALLS(sched_switch, tcl_on_switch_3));
+	BUILD_BUG_ON(!TCL_CALLS(signal_deliver, tcl_on_signal));
 	BUILD_BUG_ON(sizeof(struct tcl_abi_calls) != sizeof(struct tcl_calls));
 	BUILD_BUG_ON(sizeof(((struct tcl_counters *)0)->drops_class) != TCL_NUM_CLASSES * sizeof(u64));
 

@@ -88,19 +88,22 @@ fail:
 /*
  * Appends an event. Runs in tracepoints, with preemption off and never nested
  * on one CPU (probes.c sees to that), so the lock is only ever waited for by
- * another CPU that shares the ring.
+ * another CPU that shares the ring. That one may wait with the lock of its run
+ * queue held, which an interrupt on this one may want: hence none while it is
+ * ours.
  */
 int tcl_ring_write(struct tcl_ring *r, const u8 *event, u32 len)
 {
 	u64 need = ALIGN((u64)len + TCL_RECORD_HEADER, TCL_RECORD_ALIGN);
+	unsigned long flags;
 	u64 used;
 	u8 *to;
 
-	raw_spin_lock(&r->lock);
+	raw_spin_lock_irqsave(&r->lock, flags);
 	/* A position that cannot be makes the ring full: only its reader loses. */
 	used = r->pos - smp_load_acquire(r->consumer);
 	if (used > r->size || need > r->size - used) {
-		raw_spin_unlock(&r->lock);
+		raw_spin_unlock_irqrestore(&r->lock, flags);
 		return -1;
 	}
 	to = r->data + (r->pos & (r->size - 1));
@@ -109,7 +112,7 @@ int tcl_ring_write(struct tcl_ring *r, const u8 *event, u32 len)
 	memcpy(to + TCL_RECORD_HEADER, event, len);
 	r->pos += need;
 	smp_store_release(r->producer, r->pos);
-	raw_spin_unlock(&r->lock);
+	raw_spin_unlock_irqrestore(&r->lock, flags);
 	/* Not from here: the tracepoint may hold the lock of the run queue. */
 	if (used < r->wake_level && used + need >= r->wake_level)
 		irq_work_queue(&r->wake);
@@ -121,7 +124,8 @@ static void tcl_forbid_write(struct vm_area_struct *vma)
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 	vm_flags_clear(vma, VM_MAYWRITE);
 #else
-	vma->vm_flags &= ~VM_MAYWRITE;
+	/* Vendors made it const in older releases, too; nobody else knows the area yet. */
+	*(unsigned long *)&vma->vm_flags &= ~VM_MAYWRITE;
 #endif
 }
 
