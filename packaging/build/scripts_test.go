@@ -37,7 +37,7 @@ func newHost(t *testing.T) *host {
 		h.program(name, "")
 	}
 	h.program("tiercel", "")
-	h.program("systemctl", `[ "$2" != is-active ] || [ -e "$ROOT/active-$3" ]`)
+	h.program("systemctl", `case "$2" in is-active | is-failed) [ -e "$ROOT/$2-$3" ] ;; esac`)
 	h.program("deb-systemd-helper", `[ "$1" != enable ] || ln -s "/lib/systemd/system/$2" "$ROOT/etc/systemd/system/tiercel.service"`)
 	return h
 }
@@ -64,7 +64,10 @@ func (h *host) program(name, body string) {
 func (h *host) withSystemd() *host { h.dir("/run/systemd/system"); return h }
 
 // running makes a unit active.
-func (h *host) running(unit string) *host { h.file("/active-"+unit, ""); return h }
+func (h *host) running(unit string) *host { h.file("/is-active-"+unit, ""); return h }
+
+// failed makes a unit one that systemd gave up.
+func (h *host) failed(unit string) *host { h.file("/is-failed-"+unit, ""); return h }
 
 // enabled makes the alias that stands for the chosen driver.
 func (h *host) enabled(unit string) *host {
@@ -130,6 +133,8 @@ func does(t *testing.T, calls, says []string, words string, want ...string) {
 const (
 	reload = "systemctl --system daemon-reload"
 	check  = "tiercel --dry-run"
+	// A unit that is gone must not stand in the list of those that failed.
+	resetFailed = "systemctl --system reset-failed tiercel-auto.service tiercel-modern-bpf.service tiercel-kmod.service tiercel-bpf.service"
 )
 
 func TestDebInstalledForTheFirstTime(t *testing.T) {
@@ -160,6 +165,20 @@ func TestDebInstalledForTheFirstTime(t *testing.T) {
 		calls, says := newHost(t).withSystemd().enabled("tiercel-auto.service").brokenRules().runs("deb.postinst", nil, "configure", "")
 		does(t, calls, says, "not started: the configuration or rules do not load. Error: my.yaml:3: there is no macro spawned.", reload, check)
 	})
+	t.Run("a service that cannot be enabled: the message says how, with the driver that was named", func(t *testing.T) {
+		h := newHost(t)
+		h.program("deb-systemd-helper", "exit 1")
+		calls, says := h.runs("deb.postinst", []string{"TIERCEL_DRIVER=kmod"}, "configure", "")
+		does(t, calls, says, "systemctl enable --now tiercel-kmod.service", "deb-systemd-helper enable tiercel-kmod.service")
+	})
+	t.Run("masked before, it is not started", func(t *testing.T) {
+		h := newHost(t).withSystemd()
+		if err := os.Symlink("/dev/null", h.root+"/etc/systemd/system/tiercel.service"); err != nil {
+			t.Fatal(err)
+		}
+		calls, says := h.runs("deb.postinst", nil, "configure", "")
+		does(t, calls, says, "", reload)
+	})
 	t.Run("a kernel without any driver neither", func(t *testing.T) {
 		h := newHost(t).withSystemd().enabled("tiercel-auto.service")
 		h.program("deb-systemd-invoke", "exit 1")
@@ -176,12 +195,30 @@ func TestDebUpgraded(t *testing.T) {
 	t.Run("a running one is restarted once the new agent has accepted the rules", func(t *testing.T) {
 		h := newHost(t).withSystemd().enabled("tiercel-kmod.service").running("tiercel-kmod.service")
 		calls, says := h.runs("deb.postinst", nil, "configure", "1.0-1")
-		does(t, calls, says, "", reload, check, "deb-systemd-invoke try-restart tiercel-kmod.service")
+		does(t, calls, says, "", reload, check, "deb-systemd-invoke restart tiercel-kmod.service")
 	})
 	t.Run("else the old one goes on, and one message says why", func(t *testing.T) {
 		h := newHost(t).withSystemd().enabled("tiercel-kmod.service").running("tiercel-kmod.service").brokenRules()
 		calls, says := h.runs("deb.postinst", nil, "configure", "1.0-1")
 		does(t, calls, says, "the running service stays as it was. Error: my.yaml:3", reload, check)
+	})
+	t.Run("one that failed is tried again: the upgrade may be the remedy", func(t *testing.T) {
+		h := newHost(t).withSystemd().enabled("tiercel-kmod.service").failed("tiercel-kmod.service")
+		calls, says := h.runs("deb.postinst", nil, "configure", "1.0-1")
+		does(t, calls, says, "", reload, check, "deb-systemd-invoke restart tiercel-kmod.service")
+		calls, says = h.brokenRules().runs("deb.postinst", nil, "configure", "1.0-1")
+		does(t, calls, says, "the service that failed before is not started. Error: my.yaml:3", reload, check)
+	})
+	t.Run("one that failed and is not the chosen one is left alone", func(t *testing.T) {
+		h := newHost(t).withSystemd().enabled("tiercel-auto.service").failed("tiercel-kmod.service")
+		calls, says := h.runs("deb.postinst", nil, "configure", "1.0-1")
+		does(t, calls, says, "", reload)
+	})
+	t.Run("a check that does not end is said", func(t *testing.T) {
+		h := newHost(t).withSystemd().enabled("tiercel-kmod.service").running("tiercel-kmod.service")
+		h.program("timeout", "exit 124")
+		calls, says := h.runs("deb.postinst", nil, "configure", "1.0-1")
+		does(t, calls, says, "stays as it was. tiercel --dry-run did not end within two minutes.", reload, "timeout 120 tiercel --dry-run")
 	})
 	t.Run("before it, nothing is stopped", func(t *testing.T) {
 		calls, says := newHost(t).withSystemd().running("tiercel-kmod.service").runs("deb.prerm", nil, "upgrade", "2.0-1")
@@ -212,7 +249,7 @@ func TestDebRemovedAndPurged(t *testing.T) {
 	does(t, calls, says, "", "deb-systemd-invoke stop tiercel-auto.service tiercel-modern-bpf.service tiercel-kmod.service tiercel-bpf.service",
 		"tiercel driver unload kmod")
 	calls, says = h.runs("deb.postrm", nil, "remove")
-	does(t, calls, says, "", reload)
+	does(t, calls, says, "", resetFailed, reload)
 	if _, err := os.Stat(h.root + "/etc/tiercel/rules.d/mine.yaml"); err != nil {
 		t.Errorf("removing took the administrator's rules: %v", err)
 	}
@@ -227,7 +264,7 @@ func TestDebRemovedAndPurged(t *testing.T) {
 	for _, time := range []string{"once", "and twice"} {
 		t.Run("purged nothing is left: "+time, func(t *testing.T) {
 			calls, says := h.runs("deb.postrm", nil, "purge")
-			does(t, calls, says, "", "deb-systemd-helper purge tiercel-auto.service tiercel-modern-bpf.service tiercel-kmod.service tiercel-bpf.service", reload)
+			does(t, calls, says, "", "deb-systemd-helper purge tiercel-auto.service tiercel-modern-bpf.service tiercel-kmod.service tiercel-bpf.service", resetFailed, reload)
 			for _, p := range []string{"/etc/tiercel", "/var/lib/tiercel", "/etc/systemd/system/tiercel.service", "/etc/systemd/system/multi-user.target.wants/tiercel-auto.service"} {
 				if _, err := os.Lstat(h.root + p); err == nil {
 					t.Errorf("%s is left", p)
@@ -255,9 +292,13 @@ func TestRPMFollowsPresetsUnlessADriverIsNamed(t *testing.T) {
 
 func TestRPMUpgradedAndErased(t *testing.T) {
 	calls, says := newHost(t).withSystemd().running("tiercel-bpf.service").runs("rpm.post", nil, "2")
-	does(t, calls, says, "", "systemctl daemon-reload", check, "systemctl try-restart tiercel-bpf.service")
+	does(t, calls, says, "", "systemctl daemon-reload", check, "systemctl restart tiercel-bpf.service")
 	calls, says = newHost(t).withSystemd().running("tiercel-bpf.service").brokenRules().runs("rpm.post", nil, "2")
 	does(t, calls, says, "the running service stays as it was", "systemctl daemon-reload", check)
+	calls, says = newHost(t).withSystemd().enabled("tiercel-bpf.service").failed("tiercel-bpf.service").runs("rpm.post", nil, "2")
+	does(t, calls, says, "", "systemctl daemon-reload", check, "systemctl restart tiercel-bpf.service")
+	calls, says = newHost(t).withSystemd().enabled("tiercel-bpf.service").runs("rpm.post", nil, "2")
+	does(t, calls, says, "", "systemctl daemon-reload")
 	calls, says = newHost(t).withSystemd().running("tiercel-bpf.service").runs("rpm.preun", nil, "1")
 	does(t, calls, says, "")
 
@@ -295,6 +336,23 @@ func TestTheModulesPackageIsWholeWithoutAModule(t *testing.T) {
 		h.file("/usr/lib/dkms/common.postinst", "#!/bin/sh\nexit 10\n")
 		calls, says := h.runs("dkms.deb.postinst", nil, "configure", "")
 		does(t, calls, says, "/var/lib/dkms/tiercel/1.2.3/build/make.log")
+	})
+	t.Run("a kernel that is too old for it is no failure", func(t *testing.T) {
+		h := newHost(t)
+		h.file("/lib/modules/4.19.0/build/Makefile", "")
+		h.file("/lib/modules/6.1.0/build/Makefile", "")
+		h.program("dkms", `case "$*" in *4.19.0) exit 77 ;; esac`)
+		calls, says := h.runs("dkms.rpm.post", nil, "1")
+		does(t, calls, says, "kernel 4.19.0 is older than 5.10", "dkms add -m tiercel -v 1.2.3",
+			"dkms install -m tiercel -v 1.2.3 -k 4.19.0", "dkms install -m tiercel -v 1.2.3 -k 6.1.0")
+	})
+	t.Run("an upgrade that dpkg gives up brings back the module that it took away", func(t *testing.T) {
+		for _, action := range []string{"abort-upgrade", "abort-remove", "abort-deconfigure"} {
+			h := newHost(t)
+			h.file("/lib/modules/6.1.0/build/Makefile", "")
+			calls, says := h.runs("dkms.deb.postinst", nil, action, "2.0-1")
+			does(t, calls, says, "", "dkms add -m tiercel -v 1.2.3", "dkms install -m tiercel -v 1.2.3 -k 6.1.0")
+		}
 	})
 	t.Run("upgraded, the version before makes room", func(t *testing.T) {
 		h := newHost(t)

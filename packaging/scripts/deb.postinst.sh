@@ -15,7 +15,8 @@ fi
 # Later the choice is the administrator's, also when it is "none".
 if [ "$1" = configure ] && [ -z "${2:-}" ]; then
 	if [ ! -L /etc/systemd/system/tiercel.service ] && command -v deb-systemd-helper >/dev/null; then
-		deb-systemd-helper enable "$(chosen_unit)" >/dev/null || say "could not enable the service; do it with: tiercel driver set auto"
+		unit=$(chosen_unit)
+		deb-systemd-helper enable "$unit" >/dev/null || say_not_enabled "$unit"
 	fi
 	back=yes
 fi
@@ -28,11 +29,11 @@ systemctl --system daemon-reload >/dev/null || true
 
 # Starting and restarting go through deb-systemd-invoke, which obeys policy-rc.d.
 if [ -n "$back" ]; then
-	unit=$(readlink /etc/systemd/system/tiercel.service || true)
+	unit=$(aliased_unit)
 	[ -n "$unit" ] || exit 0
 	if ! config_ok; then
 		say_not_started
-	elif ! deb-systemd-invoke start "${unit##*/}" >/dev/null 2>&1; then
+	elif ! deb-systemd-invoke start "$unit" >/dev/null 2>&1; then
 		say_failed
 	fi
 	exit 0
@@ -41,16 +42,11 @@ fi
 # An upgrade that came to nothing has stopped nothing: what runs goes on.
 [ "$1" = configure ] || exit 0
 
-running=
-for u in $units; do
-	if systemctl --quiet is-active "$u"; then
-		running=$u
-	fi
-done
-[ -n "$running" ] || exit 0
+find_unit
+[ -n "$unit" ] || exit 0
 if ! config_ok; then
 	say_kept
-elif ! deb-systemd-invoke try-restart "$running" >/dev/null 2>&1; then
+elif ! deb-systemd-invoke restart "$unit" >/dev/null 2>&1; then
 	say_failed
 fi
 exit 0

@@ -1,4 +1,8 @@
-[ "$1" = configure ] || exit 0
+# What is given up has taken the module away before (prerm), and leaves this version.
+case "$1" in
+configure | abort-upgrade | abort-deconfigure | abort-remove) ;;
+*) exit 0 ;;
+esac
 
 # DKMS brings the steps that its packages take; without them they are taken here.
 if [ -x /usr/lib/dkms/common.postinst ]; then

@@ -26,12 +26,19 @@ build_module() {
 		[ -e "$headers/Makefile" ] || continue
 		kernel=${headers%/build}
 		kernel=${kernel##*/}
-		if dkms install -m tiercel -v "$version" -k "$kernel"; then
-			built="$built $kernel"
-		else
+		status=0
+		dkms install -m tiercel -v "$version" -k "$kernel" || status=$?
+		case $status in
+		0) built="$built $kernel" ;;
+		77) # dkms.conf leaves it out
+			say "kernel $kernel is older than 5.10: no module is built for it"
+			built="$built none"
+			;;
+		*)
 			say_failed "kernel $kernel"
 			built="$built failed"
-		fi
+			;;
+		esac
 	done
 	if [ -z "$built" ]; then
 		say_missing

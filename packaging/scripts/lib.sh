@@ -24,21 +24,58 @@ chosen_unit() {
 	esac
 }
 
+# The unit that the alias stands for, or nothing: the service is disabled or masked.
+aliased_unit() {
+	target=$(readlink /etc/systemd/system/tiercel.service || true)
+	case "${target##*/}" in
+	tiercel-*.service) echo "${target##*/}" ;;
+	esac
+}
+
+# Finds the unit that runs, or else the enabled one that failed, which the upgrade may
+# have mended; what was stopped is left alone. was says which of the two it is.
+was=
+find_unit() {
+	unit=
+	for u in $units; do
+		if systemctl --quiet is-active "$u"; then
+			unit=$u was=running
+		fi
+	done
+	[ -z "$unit" ] || return 0
+	unit=$(aliased_unit)
+	if [ -n "$unit" ] && systemctl --quiet is-failed "$unit"; then
+		was=failed
+	else
+		unit=
+	fi
+}
+
 # Would the agent that is installed now start with the configuration that is there?
 # If not, problem is the first line of what it says.
 problem=
 config_ok() {
-	if problem=$(timeout 120 tiercel --dry-run 2>&1); then
-		return 0
+	status=0
+	problem=$(timeout 120 tiercel --dry-run 2>&1) || status=$?
+	[ "$status" -ne 0 ] || return 0
+	if [ "$status" -eq 124 ]; then
+		problem="tiercel --dry-run did not end within two minutes"
+		return 1
 	fi
 	# Its last words are the reason; what comes before are the files that it read.
 	problem=$(printf '%s\n' "$problem" | grep -i -m 1 -E 'error|invalid|cannot|could not|must' || printf '%s\n' "$problem" | tail -n 1)
 	return 1
 }
 
+say_not_enabled() { # UNIT
+	say "could not enable the service; do it with: systemctl enable --now $1"
+}
+
 # The old agent goes on while the new one would refuse what it is given.
 say_kept() {
-	say "the new version does not accept the installed configuration or rules, so the running service stays as it was. $problem. Correct it, check with 'tiercel --dry-run', then: systemctl restart tiercel"
+	stays="the running service stays as it was"
+	[ "$was" = running ] || stays="the service that failed before is not started"
+	say "the new version does not accept the installed configuration or rules, so $stays. $problem. Correct it, check with 'tiercel --dry-run', then: systemctl restart tiercel"
 }
 
 say_not_started() {

@@ -5,7 +5,7 @@ if [ "$1" -eq 1 ]; then
 	unit=$(chosen_unit)
 	# Whoever names a driver wants it; else the presets of the distribution decide.
 	if [ -n "${TIERCEL_DRIVER:-}" ]; then
-		systemctl --no-reload enable "$unit" >/dev/null 2>&1 || say "could not enable the service; do it with: systemctl enable $unit"
+		systemctl --no-reload enable "$unit" >/dev/null 2>&1 || say_not_enabled "$unit"
 	else
 		systemctl --no-reload preset "$unit" >/dev/null 2>&1 || true
 	fi
@@ -23,12 +23,11 @@ fi
 
 booted || exit 0
 systemctl daemon-reload >/dev/null 2>&1 || true
-for u in $units; do
-	systemctl --quiet is-active "$u" || continue
-	if ! config_ok; then
-		say_kept
-	elif ! systemctl try-restart "$u" >/dev/null 2>&1; then
-		say_failed
-	fi
-done
+find_unit
+[ -n "$unit" ] || exit 0
+if ! config_ok; then
+	say_kept
+elif ! systemctl restart "$unit" >/dev/null 2>&1; then
+	say_failed
+fi
 exit 0
