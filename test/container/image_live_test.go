@@ -46,3 +46,33 @@ func TestImageInDocker(t *testing.T) {
 		t.Errorf("it ended with %s\n%s", code, logs())
 	}
 }
+
+// The Dockerfile makes what `make image` makes, out of the same files and
+// without a network.
+func TestDockerfileMakesTheSameImage(t *testing.T) {
+	h := newHost(t, map[string]string{"dockerd": "docker.io", "docker": "docker.io"})
+	docker := h.docker()
+	docker(t, "load", "-i", h.agentImage())
+	docker(t, "build", "-q", "--network", "none", "-f", "../../packaging/image/Dockerfile", "--build-arg", "TARGETARCH=amd64", "-t", "built", h.path("dist/image"))
+	const runs = "{{json .Config.Entrypoint}} {{json .Config.Cmd}} {{json .Config.User}} {{json .Config.Env}} {{json .Config.StopSignal}} {{json .Config.Healthcheck}}"
+	ours, theirs := docker(t, "inspect", "-f", runs, agentImageName+":v0"), docker(t, "inspect", "-f", runs, "built")
+	if ours != theirs {
+		t.Errorf("they are run differently:\nmake image %s\nDockerfile %s", ours, theirs)
+	}
+	files := func(image string) string {
+		id := docker(t, "create", "--network", "none", image)
+		defer docker(t, "rm", id)
+		// Docker adds places of its own to every container.
+		return h.must(t, "sh", "-c", "docker -H unix://"+h.path("docker.sock")+" export "+id+
+			" | tar --numeric-owner --exclude=dev --exclude=proc --exclude=sys --exclude=etc/mtab --exclude=etc/host* --exclude=etc/resolv.conf --exclude=.dockerenv -tv | awk '{print $1, $2, $3 * /^-/, $6, $7, $8}' | sort -k4")
+	}
+	ours, theirs = files(agentImageName+":v0"), files("built")
+	if ours != theirs || !strings.Contains(ours, "usr/bin/tiercel") {
+		t.Errorf("they have other files:\nmake image\n%s\nDockerfile\n%s", ours, theirs)
+	}
+	for line := range strings.Lines(ours) {
+		if strings.ContainsAny(strings.Fields(line)[0], "sS") {
+			t.Errorf("it has a program with rights of its own: %s", line)
+		}
+	}
+}

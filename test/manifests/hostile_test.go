@@ -68,6 +68,7 @@ func TestFallbackIsReached(t *testing.T) {
 		{"driver: {kind: modern_bpf}", nil, false},
 		{"driver: {kind: modern_bpf, fallback: [bpf]}", nil, true},
 		{"driver: {kind: kmod}", []string{"driver", "load", "kmod"}, true},
+		{"{driver: {kind: kmod, fallback: [modern_bpf]}, metrics: {enabled: true}, extraEnv: [{name: A, value: b}]}", []string{"driver", "load", "kmod", "--or-fallback"}, true},
 		{"driver: {kind: kmod, fallback: [modern_bpf]}", []string{"driver", "load", "kmod", "--or-fallback"}, true},
 	} {
 		v := newVariant(t, c.values, []byte(c.values))
@@ -77,6 +78,12 @@ func TestFallbackIsReached(t *testing.T) {
 			loader = init.Args
 			if !mounts(&init, "/etc/tiercel/tiercel.yaml") {
 				t.Errorf("%s: the loader does not see engine.fallback", c.values)
+			}
+			for _, e := range pod.Containers[0].Env { // the loader cannot read a configuration whose address is empty
+				own := e.Name == "HOST_ROOT" || e.Name == "TIERCEL_HOSTNAME"
+				if !own && !slices.ContainsFunc(init.Env, func(x corev1.EnvVar) bool { return x.Name == e.Name }) {
+					t.Errorf("%s: the loader reads the configuration without ${%s}", c.values, e.Name)
+				}
 			}
 		}
 		if !slices.Equal(loader, c.loader) {

@@ -65,6 +65,19 @@ what other processes run and have open (SYS_PTRACE, DAC_READ_SEARCH). */}}
 {{- concat $all .Values.capabilities.extra | uniq | toJson -}}
 {{- end -}}
 
+{{/* What ${NAME} in the configuration stands for, for all who read it. */}}
+{{- define "tiercel.configEnv" -}}
+{{- if .Values.metrics.enabled -}}
+- name: POD_IP
+  valueFrom:
+    fieldRef:
+      fieldPath: status.podIP
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{/* The configuration: what the values say, and over it the value config. */}}
 {{- define "tiercel.config" -}}
 {{- $rules := list -}}
