@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -25,26 +26,28 @@ import (
 // probe looks into, and what they are made of.
 func kernelBTF(t *testing.T, path string) string {
 	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
+	to := filepath.Join(t.TempDir(), "btf")
+	if err := unpack(path, to); err != nil {
 		t.Fatal(err)
+	}
+	return to
+}
+
+func unpack(from, to string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
 	}
 	defer f.Close()
 	z, err := gzip.NewReader(f)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	to, err := os.Create(filepath.Join(t.TempDir(), "btf"))
+	b, err := io.ReadAll(z)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if _, err := io.Copy(to, z); err != nil {
-		t.Fatal(err)
-	}
-	if err := to.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return to.Name()
+	return os.WriteFile(to, b, 0o600)
 }
 
 func needClang(t *testing.T) string {
@@ -78,14 +81,51 @@ func holdsAll(t *testing.T, object string) {
 	}
 }
 
-func TestAProbeIsBuiltFromBTFAlone(t *testing.T) {
-	t.Parallel()
+// compileFromBTF compiles the probe once for all tests: from the running kernel's
+// types, or from those of a Debian kernel where it has none.
+var compileFromBTF = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "tiercel-bpf-test-")
+	if err != nil {
+		return "", err
+	}
+	scratch = dir
+	o := BuildOptions{Release: "running", BTF: runningBTF, Dir: filepath.Join(dir, "build")}
+	if err := os.Mkdir(o.Dir, 0o755); err != nil {
+		return "", err
+	}
+	if !exists(runningBTF) {
+		o.BTF, o.Arch = filepath.Join(dir, "btf"), "amd64"
+		if err := unpack("testdata/6.12-amd64.btf.gz", o.BTF); err != nil {
+			return "", err
+		}
+	}
+	return Build(context.Background(), o)
+})
+
+// scratch is what TestMain removes.
+var scratch string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if scratch != "" {
+		_ = os.RemoveAll(scratch)
+	}
+	os.Exit(code)
+}
+
+func objectFromBTF(t *testing.T) string {
+	t.Helper()
 	needClang(t)
-	object, err := Build(context.Background(), BuildOptions{Release: "6.12", Arch: "amd64", BTF: kernelBTF(t, "testdata/6.12-amd64.btf.gz"), Dir: t.TempDir()})
+	object, err := compileFromBTF()
 	if err != nil {
 		t.Fatal(err)
 	}
-	holdsAll(t, object)
+	return object
+}
+
+func TestAProbeIsBuiltFromBTFAlone(t *testing.T) {
+	t.Parallel()
+	holdsAll(t, objectFromBTF(t))
 }
 
 // Every kernel of the matrix has the members that the probe reads.

@@ -5,9 +5,7 @@
 package bpf_test
 
 import (
-	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -25,14 +23,10 @@ import (
 func TestLiveAProbeFromThisKernelsBTFTellsEvents(t *testing.T) {
 	t.Parallel()
 	live.Require(t)
-	if _, err := bpf.FindClang(exec.LookPath); err != nil {
-		t.Skipf("needs clang: %v", err)
+	if !bpf.RunningHasBTF() {
+		t.Skip("this kernel has no BTF")
 	}
-	object, err := bpf.Build(context.Background(), bpf.BuildOptions{Release: "running", BTF: "/sys/kernel/btf/vmlinux", Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := bpf.OpenFile(object, modernbpf.Options{ReportSelf: true, RingBytes: 1 << 20})
+	d, err := bpf.OpenFile(bpf.ObjectFromBTF(t), modernbpf.Options{ReportSelf: true, RingBytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
