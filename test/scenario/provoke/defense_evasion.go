@@ -45,10 +45,11 @@ func init() {
 		"old-save-history":        {run: as("bash", "rewrite-history")},
 		"rewrite-history":         hiding("/root", open("/root/.bash_history", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)),
 		"stop-auditd":             {run: named("systemctl", "disable", "--now", "auditd.service")},
-		"kill-agent":              {run: inTemporary(killed("auditd"))},
+		"kill-agent":              {run: inTemporary(killed("auditd", unix.SIGKILL))},
+		"abort-agent":             {run: inTemporary(killed("auditd", unix.SIGABRT))},
 		"restart-auditd":          {run: named("systemctl", "restart", "auditd.service")},
 		"rotate-rsyslog":          {run: named("systemctl", "kill", "-s", "HUP", "rsyslog.service")},
-		"kill-other":              {run: inTemporary(killed("ordinary"))},
+		"kill-other":              {run: inTemporary(killed("ordinary", unix.SIGKILL))},
 		"flush-firewall":          {run: named("iptables", "-F")},
 		"selinux-permissive":      {run: named("setenforce", "0")},
 		"apparmor-unload":         {run: named("apparmor_parser", "-R", "/etc/apparmor.d/provoked")},
@@ -218,13 +219,13 @@ func waiting(dir, name string) (*exec.Cmd, error) {
 }
 
 // killed is a step that ends a process of that name.
-func killed(name string) func(string) error {
+func killed(name string, signal unix.Signal) func(string) error {
 	return func(dir string) error {
 		cmd, err := waiting(dir, name)
 		if err != nil {
 			return err
 		}
-		err = unix.Kill(cmd.Process.Pid, unix.SIGKILL)
+		err = unix.Kill(cmd.Process.Pid, signal)
 		_ = cmd.Wait()
 		return err
 	}
