@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tiercel/tiercel/test/vm/machine"
@@ -131,8 +132,12 @@ func idleDisk(ctx context.Context, cache string) (string, error) {
 	})
 }
 
+// command runs a program whose mounts end with it: what debootstrap mounts below
+// its folder, when it is killed, must not be there when the folder is removed.
 func command(ctx context.Context, name string, args ...string) error {
-	if out, err := exec.CommandContext(ctx, name, args...).CombinedOutput(); err != nil {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", name, err, machine.Tail(string(out), 2000))
 	}
 	return nil

@@ -98,9 +98,9 @@ func debian(ctx context.Context, cache, dir string) (string, error) {
 			return "", err
 		}
 		fmt.Printf("making a Debian in %s\n", base)
-		out, err := exec.CommandContext(ctx, "debootstrap", "--variant=minbase", "--include=ca-certificates,apt-utils", "bookworm", part, "http://deb.debian.org/debian").CombinedOutput()
+		err := command(ctx, "debootstrap", "--variant=minbase", "--include=ca-certificates,apt-utils", "bookworm", part, "http://deb.debian.org/debian")
 		if err != nil {
-			return "", fmt.Errorf("debootstrap: %w (apt-get install debootstrap?)\n%s", err, out)
+			return "", fmt.Errorf("%w (apt-get install debootstrap?)", err)
 		}
 		if err := os.Rename(part, base); err != nil {
 			return "", err
