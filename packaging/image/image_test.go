@@ -159,6 +159,9 @@ func TestNoticesGoAlong(t *testing.T) {
 	if h := files(t, m.image)["usr/share/doc/tiercel/THIRD-PARTY.txt"]; h == nil || h.Mode != 0o644 {
 		t.Errorf("the licences of others are missing: %+v", h)
 	}
+	if h := files(t, m.image)["usr/share/doc/tiercel/ca-certificates.txt"]; h == nil {
+		t.Error("nothing says whose the certificate authorities are")
+	}
 }
 
 func TestImageSaysWhatItIs(t *testing.T) {

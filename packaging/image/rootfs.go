@@ -70,6 +70,13 @@ func authorities() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// aboutAuthorities is what the licences of the agent do not tell: this file is
+// in no program.
+const aboutAuthorities = `/etc/ssl/certs/ca-certificates.crt are the certificate authorities of Mozilla's root program, from certdata.txt of
+NSS (https://hg.mozilla.org/projects/nss), under the Mozilla Public License 2.0 (https://www.mozilla.org/MPL/2.0/), by way of
+the Go module golang.org/x/crypto/x509roots/fallback. Those that Mozilla trusts with restrictions are left out.
+`
+
 // agentFiles are the agent and what it reads.
 func (b *build) agentFiles(arch string) ([]entry, error) {
 	program, err := os.ReadFile(b.binaries[arch])
@@ -97,6 +104,7 @@ func (b *build) agentFiles(arch string) ([]entry, error) {
 		{path: "usr/share/tiercel/", mode: 0o755},
 		{path: rulesDir, mode: 0o755},
 	}
+	files = append(files, entry{path: licencesDir + "ca-certificates.txt", mode: 0o644, data: []byte(aboutAuthorities)})
 	sources := []struct{ pattern, to string }{
 		{filepath.Join(b.source, "rules/default/*.yaml"), rulesDir},
 		{filepath.Join(b.source, "LICENSE"), licencesDir},

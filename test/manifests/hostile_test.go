@@ -3,10 +3,15 @@
 package manifests
 
 import (
+	"fmt"
+	"os"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 )
 
 // Values are texts, whatever YAML would make of them where they are written.
@@ -108,6 +113,42 @@ func TestPodTellsWhyItEnded(t *testing.T) {
 			if c.TerminationMessagePolicy != corev1.TerminationMessageFallbackToLogsOnError {
 				t.Errorf("%s: container %s has no termination message", v.name, c.Name)
 			}
+		}
+	}
+}
+
+// What the packages, the image and the chart say of repeated alerts is the same.
+func TestRepeatedAlertsAreToldOnceEverywhere(t *testing.T) {
+	type repeated struct {
+		Duplicates struct {
+			WindowMs int `json:"window_ms"`
+			Fields   []string
+		} `json:"duplicate_alerts"`
+	}
+	read := func(text string) (r repeated) {
+		if err := yaml.Unmarshal([]byte(text), &r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	image, err := os.ReadFile(Root + "/packaging/image/tiercel.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages, err := os.ReadFile(Root + "/packaging/build/stage.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := read(string(image))
+	if got := read((&variant{}).render(t, NewestKube).config); want.Duplicates.WindowMs == 0 || !reflect.DeepEqual(got, want) {
+		t.Errorf("the chart says %+v, the image %+v", got, want)
+	}
+	for _, text := range []string{
+		fmt.Sprintf(`"duplicate_alerts.window_ms", Value: "%d"`, want.Duplicates.WindowMs),
+		fmt.Sprintf(`"duplicate_alerts.fields", Value: "[%s]"`, strings.Join(want.Duplicates.Fields, ", ")),
+	} {
+		if !strings.Contains(string(packages), text) {
+			t.Errorf("the packages do not say %s", text)
 		}
 	}
 }
