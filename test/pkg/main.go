@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -178,10 +179,13 @@ func prepare(ctx context.Context, o *options) (*world, error) {
 	return w, nil
 }
 
-// command runs a program; its error holds what it said last.
+// command runs a program whose mounts end with it: what debootstrap has mounted
+// when it is killed must not be there when its folder is removed. The error holds
+// what it said last.
 func command(ctx context.Context, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "LC_ALL=C")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, machine.Tail(string(out), 2000))
 	}
