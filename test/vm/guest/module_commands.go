@@ -19,7 +19,7 @@ func modulePlace() string { return "/lib/modules/" + release() + "/extra/tiercel
 // moduleCommands loads the module as a user does, after going through what can
 // be in the way. At its end the module is loaded.
 func moduleCommands() error {
-	for _, f := range []func() error{unbuildable, notOurFiles, readOnly, otherVersions, loadAndUnload} {
+	for _, f := range []func() error{unbuildable, notOurFiles, readOnly, inPod, otherVersions, loadAndUnload} {
 		if err := f(); err != nil {
 			return err
 		}
@@ -110,6 +110,27 @@ func readOnly() error {
 		step{"driver build bpf", true, "read-only file system; choose another with --output"},
 		step{"driver build kmod --force -o /lib/modules/tiercel.ko", true, "/lib/modules cannot be written"},
 		step{"driver load kmod", false, "loaded " + modulePlace()},
+		step{"--driver kmod -M 1 -o log_syslog=false", false, ""},
+		step{"driver unload kmod", false, "unloaded the module"},
+	)
+}
+
+// inPod is the init container of a pod: it may load modules, and its /dev is its
+// own. The agent, whose /dev has the device, takes the module then.
+func inPod() error {
+	if err := unix.Mount("own", "/dev", "tmpfs", 0, ""); err != nil {
+		return err
+	}
+	null := unix.Mknod("/dev/null", unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))) // standard input of commands
+	err := errors.Join(null, steps(
+		step{"driver load kmod", false, "loaded " + modulePlace() + "; its device is not in this container's /dev"},
+		step{"driver load kmod", false, "is loaded already; its device is not in this container's /dev"},
+		step{"--driver kmod -M 1 -o log_syslog=false", true, "its device is not in this /dev"},
+	))
+	if err := errors.Join(err, unix.Unmount("/dev", unix.MNT_DETACH)); err != nil {
+		return err
+	}
+	return steps(
 		step{"--driver kmod -M 1 -o log_syslog=false", false, ""},
 		step{"driver unload kmod", false, "unloaded the module"},
 	)
