@@ -6,6 +6,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -25,6 +26,7 @@ type options struct {
 	epoch    int64
 	tags     string
 	ldflags  string
+	squeeze  string   // how deb and rpm are compressed
 	sources  string   // root of the sources
 	made     []string // paths of the packages
 	progress func(format string, args ...any)
@@ -38,27 +40,27 @@ func main() {
 		formats = flag.String("formats", "deb,rpm,apk,tar", "`kinds` of packages, with commas")
 		tags    = flag.String("tags", "", "build `tags`")
 		ldflags = flag.String("ldflags", "", "`options` of the linker")
+		squeeze = flag.String("compression", "xz", "`kind` of compression of deb and rpm; gzip is for tests: faster, larger")
 	)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *out, *version, *archs, *formats, *tags, *ldflags); err != nil {
+	o := &options{out: *out, archs: list(*archs), formats: list(*formats), tags: *tags, ldflags: *ldflags, squeeze: *squeeze, sources: ".",
+		progress: func(format string, args ...any) { fmt.Printf(format+"\n", args...) }}
+	if err := run(ctx, o, *version); err != nil {
 		fmt.Fprintln(os.Stderr, "packages:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out, version, archs, formats, tags, ldflags string) error {
-	epoch, err := commitTime(ctx)
-	if err != nil {
+func run(ctx context.Context, o *options, version string) error {
+	var err error
+	if o.epoch, err = commitTime(ctx); err != nil {
 		return err
 	}
-	v, err := mapVersion(version, epoch)
-	if err != nil {
+	if o.version, err = mapVersion(version, o.epoch); err != nil {
 		return err
 	}
-	o := &options{out: out, archs: list(archs), formats: list(formats), version: v, epoch: epoch, tags: tags, ldflags: ldflags, sources: ".",
-		progress: func(format string, args ...any) { fmt.Printf(format+"\n", args...) }}
 	return build(ctx, o)
 }
 
@@ -96,9 +98,11 @@ func build(ctx context.Context, o *options) error {
 	if err := removeOld(o.out); err != nil {
 		return err
 	}
-	tools := filepath.Join(work, "tools")
-	if err := command(ctx, o, "packaging/tools", nil, "go", "build", "-o", tools+"/", "tool"); err != nil {
-		return fmt.Errorf("the tools that make packages: %w", err)
+	tools := map[string]string{}
+	for _, name := range []string{"nfpm", "cyclonedx-gomod"} {
+		if tools[name], err = tool(ctx, o, name); err != nil {
+			return err
+		}
 	}
 	for _, arch := range o.archs {
 		s := &stage{options: o, arch: arch, dir: filepath.Join(work, arch), tools: tools}
@@ -110,6 +114,21 @@ func build(ctx context.Context, o *options) error {
 		}
 	}
 	return writeSums(o.out, o.made)
+}
+
+// tool builds a program that the build runs, unless Go has it in its cache, and
+// returns its path.
+func tool(ctx context.Context, o *options, name string) (string, error) {
+	c := exec.CommandContext(ctx, "go", "tool", "-n", name)
+	c.Dir = filepath.Join(o.sources, "packaging/tools")
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	out, err := c.Output()
+	if err != nil {
+		return "", fmt.Errorf("go tool %s: %w\n%s", name, err, stderr.Bytes())
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 // removeOld takes away packages of earlier builds, so that dist/*.deb are those of this one.
@@ -128,11 +147,12 @@ func removeOld(dir string) error {
 	return nil
 }
 
-// command runs a program in a folder of the sources.
+// command runs a program in a folder of the sources. What changes the binary and may
+// stand in the builder's environment is set: the packages are for every processor.
 func command(ctx context.Context, o *options, dir string, env []string, name string, args ...string) error {
 	c := exec.CommandContext(ctx, name, args...)
 	c.Dir = filepath.Join(o.sources, dir)
-	c.Env = append(append(os.Environ(), "CGO_ENABLED=0", fmt.Sprintf("SOURCE_DATE_EPOCH=%d", o.epoch)), env...)
+	c.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", fmt.Sprintf("SOURCE_DATE_EPOCH=%d", o.epoch)), env...)
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
 	}

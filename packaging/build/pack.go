@@ -56,7 +56,7 @@ func (s *stage) nfpm(ctx context.Context, pkg, format string) error {
 	if err != nil {
 		return err
 	}
-	c := exec.CommandContext(ctx, filepath.Join(s.tools, "nfpm"), "package", "-f", recipe, "-p", format, "-t", s.out+"/")
+	c := exec.CommandContext(ctx, s.tools["nfpm"], "package", "-f", recipe, "-p", format, "-t", s.out+"/")
 	c.Dir = s.dir
 	c.Env = append(os.Environ(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", s.epoch))
 	out, err := c.CombinedOutput()
@@ -85,7 +85,11 @@ func (s *stage) tarball() error {
 	name := fmt.Sprintf("tiercel-%s-linux-%s", s.version.Pkg, s.arch)
 	path := filepath.Join(s.out, name+".tar.gz")
 	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	level := gzip.BestCompression
+	if s.squeeze == "gzip" {
+		level = gzip.BestSpeed
+	}
+	z, err := gzip.NewWriterLevel(&b, level)
 	if err != nil {
 		return err
 	}

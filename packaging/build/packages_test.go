@@ -61,7 +61,7 @@ const testLDFlags = "-s -w -X github.com/tiercel/tiercel/agent.Version=" + testV
 // buildIn runs the build as make packages does, behind a shell command that changes
 // what must not matter.
 func buildIn(sources, out, before, archs string) error {
-	c := exec.Command("sh", "-c", before+` && exec go run -trimpath ./packaging/build -version "$0" -tags grpcnotrace -ldflags "$1" -out "$2" -arch "$3"`,
+	c := exec.Command("sh", "-c", before+` && exec go run -trimpath ./packaging/build -version "$0" -tags grpcnotrace -ldflags "$1" -out "$2" -arch "$3" -compression gzip`,
 		testVersion, testLDFlags, out, archs)
 	c.Dir = sources
 	c.Env = append(os.Environ(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", testEpoch), "CGO_ENABLED=0")

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -15,7 +14,7 @@ import (
 // with the licences that the copyright file names.
 func (s *stage) sbom(ctx context.Context, bin string) error {
 	raw := s.path("sbom.json")
-	if err := command(ctx, s.options, ".", nil, filepath.Join(s.tools, "cyclonedx-gomod"), "bin", "-json", "-std", "-noserial", "-notimestamp",
+	if err := command(ctx, s.options, ".", nil, s.tools["cyclonedx-gomod"], "bin", "-json", "-std", "-noserial", "-notimestamp",
 		"-version", "v"+s.version.Agent, "-output", raw, bin); err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ type stage struct {
 	*options
 	arch    string
 	dir     string
-	tools   string
+	tools   map[string]string // their paths
 	modules []linked
 }
 
@@ -284,7 +284,7 @@ func (s *stage) recipe(pkg, format string) (string, error) {
 	var b bytes.Buffer
 	if err := t.Execute(&b, map[string]any{
 		"Arch": s.arch, "Version": version, "Module": s.version.Pkg, "Format": format, "Maintainer": maintainer, "Homepage": homepage,
-		"Time": time.Unix(s.epoch, 0).UTC().Format(time.RFC3339), "License": licenceExpression(s.modules), "Licences": licenceFiles,
+		"Time": time.Unix(s.epoch, 0).UTC().Format(time.RFC3339), "License": licenceExpression(s.modules), "Licences": licenceFiles, "Compression": s.squeeze,
 	}); err != nil {
 		return "", err
 	}

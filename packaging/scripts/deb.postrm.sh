@@ -19,9 +19,7 @@ purge)
 *) exit 0 ;;
 esac
 if booted; then
-	# A unit that has failed would be listed for ever.
-	# shellcheck disable=SC2086 # a list of words
-	systemctl --system reset-failed $units >/dev/null 2>&1 || true
+	forget_failures
 	systemctl --system daemon-reload >/dev/null || true
 fi
 exit 0

@@ -92,3 +92,7 @@ unload_module() {
 		tiercel driver unload kmod >/dev/null 2>&1 || say "the kernel module is still in use and stays loaded until the next boot"
 	fi
 }
+
+# A unit that has failed would be listed for ever.
+# shellcheck disable=SC2086 # a list of words
+forget_failures() { systemctl --system reset-failed $units >/dev/null 2>&1 || true; }
