@@ -11,7 +11,7 @@ CASES      ?= ../shared/conformance
 # Watching the host needs root; asking for it is left to the last moment.
 SUDO       := $(if $(filter 0,$(shell id -u)),,sudo)
 # A tag vX.Y.Z names a release; anything else is a development version with its commit.
-VERSION    ?= $(or $(patsubst v%,%,$(shell git describe --tags --match 'v*' --dirty 2>/dev/null)),0.1.0-dev+$(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown))
+VERSION    ?= $(or $(patsubst v%,%,$(shell git describe --tags --match 'v*' --dirty 2>/dev/null)),0.1.0-dev+$(or $(shell git rev-parse --short=12 HEAD 2>/dev/null),unknown))
 # Without the tag, grpc brings in its tracing pages and keeps the linker from dropping what is not used.
 TAGS       := grpcnotrace
 LDFLAGS    := -s -w -X github.com/tiercel/tiercel/agent.Version=$(VERSION)
