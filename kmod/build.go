@@ -66,7 +66,8 @@ func Build(ctx context.Context, o BuildOptions) (string, error) {
 		args = append(args, "LLVM=1")
 	}
 	cmd := exec.CommandContext(ctx, "make", args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	// What a make above was told is not meant for this one.
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "MAKEFLAGS=", "MFLAGS=")
 	var log tail
 	cmd.Stdout = &log
 	if o.Output != nil {

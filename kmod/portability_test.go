@@ -47,7 +47,9 @@ func TestPortabilityModuleBuilds(t *testing.T) {
 	if noSparse == nil {
 		args = append(args, "C=2", "CF=-fmax-warnings=unlimited")
 	}
-	out, err := exec.Command("make", args...).CombinedOutput()
+	cmd := exec.Command("make", args...)
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=") // of the make that runs this test
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("build against %s: %v\n%s", build, err, out)
 	}
