@@ -71,7 +71,7 @@ func checkers(cache, tools string, g *guestKernel) error {
 	if err := os.Symlink("true", tools+"/usr/bin/perl"); err != nil && !os.IsExist(err) {
 		return err
 	}
-	folders, err := filepath.Glob(tools + "/usr/src/linux-headers-*-common/scripts/")
+	folders, err := filepath.Glob(tools + "/usr/src/linux-headers-*-common/scripts")
 	if err != nil {
 		return err
 	}
