@@ -32,7 +32,7 @@ type cell struct {
 }
 
 // run runs the machine, and once more if it ended without a verdict of its own
-// or of its kernel: that is QEMU's crash, not ours.
+// or of its kernel, or by an oops that QEMU made: that is its crash, not ours.
 func (c *cell) run(ctx context.Context, kvm bool) {
 	began := time.Now()
 	defer func() { c.took = time.Since(began) }()
@@ -49,7 +49,8 @@ func (c *cell) run(ctx context.Context, kvm bool) {
 		return
 	}
 	c.boot(ctx, kvm)
-	if c.said.Done || c.said.Oops || ctx.Err() != nil || errors.Is(c.err, machine.ErrTime) {
+	emulated := !kvm && !c.said.Done && c.said.Emulated()
+	if c.said.Done || c.said.Oops && !emulated || ctx.Err() != nil || errors.Is(c.err, machine.ErrTime) {
 		return
 	}
 	c.again = "run a second time: " + strings.Join(strings.Fields(c.err.Error()), " ")
