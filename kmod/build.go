@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -66,8 +67,7 @@ func Build(ctx context.Context, o BuildOptions) (string, error) {
 		args = append(args, "LLVM=1")
 	}
 	cmd := exec.CommandContext(ctx, "make", args...)
-	// What a make above was told is not meant for this one.
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "MAKEFLAGS=", "MFLAGS=")
+	cmd.Env = makeEnviron(os.Environ())
 	var log tail
 	cmd.Stdout = &log
 	if o.Output != nil {
@@ -85,6 +85,16 @@ func Build(ctx context.Context, o BuildOptions) (string, error) {
 		return "", fmt.Errorf("build the module for %s: make succeeded, but left no module\n%s", o.Release, log.text())
 	}
 	return ko, nil
+}
+
+// makeEnviron is the environment of a make that is no part of the one that may
+// have started this program: what that one was told is not meant for it.
+func makeEnviron(env []string) []string {
+	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return name == "MAKEFLAGS" || name == "MFLAGS" || name == "MAKEOVERRIDES" || name == "MAKELEVEL" || name == "GNUMAKEFLAGS"
+	})
+	return append(env, "LC_ALL=C")
 }
 
 // builtByClang reports whether the kernel was built by LLVM's tools, so that its

@@ -31,6 +31,7 @@ func headers(t *testing.T, makefile, config string) string {
 
 func TestBuild(t *testing.T) {
 	t.Setenv("MAKEFLAGS", "s") // as make -s hands it down
+	t.Setenv("MAKELEVEL", "1")
 	const product = "modules:\n\t@echo by $(if $(LLVM),clang,gcc) > $(M)/tiercel.ko\n"
 	for _, c := range []struct {
 		name, makefile, config string

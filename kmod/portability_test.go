@@ -48,7 +48,7 @@ func TestPortabilityModuleBuilds(t *testing.T) {
 		args = append(args, "C=2", "CF=-fmax-warnings=unlimited")
 	}
 	cmd := exec.Command("make", args...)
-	cmd.Env = append(os.Environ(), "MAKEFLAGS=") // of the make that runs this test
+	cmd.Env = makeEnviron(os.Environ())
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("build against %s: %v\n%s", build, err, out)

@@ -194,9 +194,10 @@ func (d *Driver) Stats(st *scap.Stats) error {
 		byCall[i] = atomic.LoadUint64(&d.shared.drops[i])
 	}
 	for i := range d.shared.counts {
-		c := addCounters(&d.shared.counts[i], &st.DropsByClass)
-		st.Faults += atomic.LoadUint64(&d.shared.counts[i].Faults)
-		st.Sampled += atomic.LoadUint64(&d.shared.counts[i].Sampled)
+		n := d.shared.counts[i].steady()
+		c := n.sum(&st.DropsByClass)
+		st.Faults += n.Faults
+		st.Sampled += n.Sampled
 		add(&st.Counters, c)
 		if cpu := i / slots; cpu < len(perCPU) {
 			add(&perCPU[cpu], c)
@@ -224,29 +225,4 @@ func (d *Driver) Programs(yield func(tracepoint string, runs, ns uint64)) error 
 		return errClosed
 	}
 	return d.progs.costs(yield)
-}
-
-func addCounters(n *counters, byClass *[scap.NumDropClasses]uint64) scap.Counters {
-	c := scap.Counters{
-		Seen:         atomic.LoadUint64(&n.Seen),
-		Delivered:    atomic.LoadUint64(&n.Delivered),
-		DropsRing:    atomic.LoadUint64(&n.DropsRing),
-		DropsPage:    atomic.LoadUint64(&n.DropsPage),
-		DropsScratch: atomic.LoadUint64(&n.DropsScratch),
-	}
-	for i := range byClass {
-		noSlot := atomic.LoadUint64(&n.NoSlot[i])
-		c.Seen += noSlot
-		c.DropsScratch += noSlot
-		byClass[i] += atomic.LoadUint64(&n.DropsClass[i]) + noSlot
-	}
-	return c
-}
-
-func add(to *scap.Counters, c scap.Counters) {
-	to.Seen += c.Seen
-	to.Delivered += c.Delivered
-	to.DropsRing += c.DropsRing
-	to.DropsPage += c.DropsPage
-	to.DropsScratch += c.DropsScratch
 }

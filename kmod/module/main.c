@@ -249,23 +249,35 @@ static long tcl_stats(struct tcl_consumer *co, struct tcl_abi_stats __user *arg)
 {
 	struct tcl_abi_stats s = {};
 	struct tcl_counters *n;
+	u64 seen;
+	int tries;
 
 	if (get_user(s.cpu, &arg->cpu))
 		return -EFAULT;
 	if (s.cpu >= nr_cpu_ids || !cpu_possible(s.cpu))
 		return -EINVAL;
 	n = per_cpu_ptr(co->counters, s.cpu);
-	/* Delivered before seen: what is under way never makes more of the former. */
-	s.delivered = READ_ONCE(n->delivered);
-	s.drops_ring = READ_ONCE(n->drops_ring);
-	s.drops_page = READ_ONCE(n->drops_page);
-	s.drops_scratch = READ_ONCE(n->drops_scratch);
-	s.drops_recursion = READ_ONCE(n->drops_recursion);
-	s.faults = READ_ONCE(n->faults);
-	s.sampled = READ_ONCE(n->sampled);
-	memcpy(s.drops_class, n->drops_class, sizeof(s.drops_class));
-	smp_rmb();
-	s.seen = READ_ONCE(n->seen);
+	/*
+	 * Delivered before seen: what is under way never makes more of the former.
+	 * Read once more where events came between, a few times at most: a reader
+	 * that was interrupted tells one moment, too.
+	 */
+	for (tries = 0; tries < 16; tries++) {
+		seen = READ_ONCE(n->seen);
+		smp_rmb();
+		s.delivered = READ_ONCE(n->delivered);
+		s.drops_ring = READ_ONCE(n->drops_ring);
+		s.drops_page = READ_ONCE(n->drops_page);
+		s.drops_scratch = READ_ONCE(n->drops_scratch);
+		s.drops_recursion = READ_ONCE(n->drops_recursion);
+		s.faults = READ_ONCE(n->faults);
+		s.sampled = READ_ONCE(n->sampled);
+		memcpy(s.drops_class, n->drops_class, sizeof(s.drops_class));
+		smp_rmb();
+		s.seen = READ_ONCE(n->seen);
+		if (s.seen == seen)
+			break;
+	}
 	return copy_to_user(arg, &s, sizeof(s)) ? -EFAULT : 0;
 }
 
