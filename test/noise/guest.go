@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -89,7 +90,11 @@ func copyTree(from, to string) error {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(target, b, 0o755)
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, b, info.Mode().Perm())
 	})
 }
 
@@ -133,5 +138,18 @@ func guestWatch() (lost string, err error) {
 		}
 		fmt.Println(mark + string(line))
 	}
+	for line := range strings.Lines(whatRan()) {
+		fmt.Println(ranMark + strings.TrimSpace(line))
+	}
 	return lost, nil
+}
+
+// whatRan is the work of cron and of timers in the machine's time.
+func whatRan() string {
+	out, err := exec.Command("/bin/sh", "-c", `journalctl -b -q -t CRON -g CMD -o short-iso --no-hostname --no-pager
+		systemctl show --property=Id,LastTriggerUSec --timestamp=pretty '*.timer' | grep . | paste -d ' ' - -`).CombinedOutput()
+	if err != nil {
+		return fmt.Sprintf("%s\n%v", out, err)
+	}
+	return string(out)
 }

@@ -22,16 +22,46 @@ const (
 	// bootTime is how long a machine may take until it is idle, in emulation.
 	bootTime = 5 * time.Minute
 	settle   = 40 * time.Second
-	// startAt has midnight of a Sunday soon after the start: the work of timers
-	// that come each hour, day and week is done.
-	startAt = "2026-11-22T23:50:00"
+	// startAt is shortly before a Monday, so timers of a day and of a week fall
+	// into the hour. For cron it is 18 hours earlier: Sunday, the first, before
+	// its work of an hour (6:17), a day (6:25), a week (6:47) and a month (6:52).
+	startAt = "2027-08-01T23:53:00"
 
 	idleSuite    = "bookworm"
 	idlePackages = "systemd,systemd-sysv,dbus,udev,kmod,procps,cron,logrotate,rsyslog,openssh-server,man-db,apt-utils,ca-certificates,iproute2,e2fsprogs,util-linux,passwd,login,unattended-upgrades"
 
-	place = "/srv/noise/"
-	mark  = "@@ALERT "
+	place   = "/srv/noise/"
+	ranMark = "@@RAN "
+	mark    = "@@ALERT "
 )
+
+// arranged is what makes an hour as full as a month: every timer comes when it is
+// due and not up to half a day later, and logs are old enough to be rotated.
+var arranged = map[string]string{
+	"etc/default/cron":         "TZ=early18\nREAD_ENV=yes\n",
+	"var/lib/logrotate/status": "logrotate state -- version 2\n" + oldLogs("syslog", "auth.log", "kern.log", "cron.log", "user.log", "dpkg.log", "apt/term.log", "wtmp", "btmp"),
+	due("apt-daily"):           timer("00:20"),
+	due("apt-daily-upgrade"):   timer("00:25"),
+	due("e2scrub_all"):         timer("00:30"),
+	due("fstrim"):              timer("Mon *-*-* 00:00"),
+	due("dpkg-db-backup"):      timer("00:00"),
+	due("logrotate"):           timer("00:00"),
+	due("man-db"):              timer("00:00"),
+}
+
+func due(unit string) string { return "etc/systemd/system/" + unit + ".timer.d/due.conf" }
+
+func timer(at string) string {
+	return "[Timer]\nOnCalendar=\nOnCalendar=" + at + "\nRandomizedDelaySec=0\nAccuracySec=1s\n"
+}
+
+func oldLogs(names ...string) string {
+	var b strings.Builder
+	for _, n := range names {
+		fmt.Fprintf(&b, "%q 2027-6-1-0:0:0\n", "/var/log/"+n)
+	}
+	return b.String()
+}
 
 // watchIdle boots a Debian with its usual services and timers, and lets an agent
 // watch it do nothing.
@@ -78,7 +108,7 @@ func readIdle(path string) (*result, error) {
 		return nil, err
 	}
 	defer f.Close()
-	r := &result{name: "idle", what: "a Debian with systemd, cron, sshd, rsyslog and their timers, from ten to midnight on"}
+	r := &result{name: "idle", what: "a Debian with systemd, cron, sshd, rsyslog and their timers, over midnight"}
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
 	done := false
@@ -93,6 +123,9 @@ func readIdle(path string) (*result, error) {
 				return nil, fmt.Errorf("%w: %s", err, rest)
 			}
 			r.alerts = append(r.alerts, a)
+		}
+		if _, what, ok := strings.Cut(line, ranMark); ok {
+			r.ran = append(r.ran, what)
 		}
 		if _, lost, ok := strings.Cut(line, "@@DONE "); ok {
 			r.lost, done = lost, true
@@ -170,6 +203,9 @@ func idleInitramfs(path string, kernel *machine.Kernel, o *options) error {
 	a.File(payload+"noise", self)
 	a.File(payload+"tiercel", o.agent)
 	a.Text(payload+"time", o.idle.String(), 0o644)
+	for path, text := range arranged {
+		a.Text("payload/"+path, text, 0o640)
+	}
 	rules, err := filepath.Glob(filepath.Join(o.rules, "*.yaml"))
 	if err != nil || len(rules) == 0 {
 		return fmt.Errorf("no rules in %s: %v", o.rules, err)

@@ -17,6 +17,7 @@ type result struct {
 	took       time.Duration
 	lost       string
 	alerts     []*alert
+	ran        []string // what cron and timers did meanwhile, where that was asked
 }
 
 // print says how much noise there was, and shows an alert of each rule.
@@ -37,6 +38,9 @@ func (r *result) print(w io.Writer, all bool) {
 				fmt.Fprintf(w, "      %s\n        below %s\n", short(a.Output), a.chain())
 			}
 		}
+	}
+	for _, line := range r.ran {
+		fmt.Fprintln(w, "  ran:", line)
 	}
 }
 
