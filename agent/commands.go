@@ -58,7 +58,10 @@ func (r *run) orFallback(err error) error {
 		return err
 	}
 	cfg, unreadable := config.Load(*r.configSource())
-	if unreadable != nil || len(cfg.Engine.Fallback) == 0 {
+	if unreadable != nil {
+		return fmt.Errorf("%w\nwhether engine.fallback names another driver cannot be told: %w", err, unreadable)
+	}
+	if len(cfg.Engine.Fallback) == 0 {
 		return err
 	}
 	r.notice("Warning: " + err.Error() + "; engine.fallback is taken: " + strings.Join(cfg.Engine.Fallback, ", "))
@@ -83,6 +86,11 @@ func (r *run) captureCommand() error {
 // askHealth asks the agent that runs on this host how it is. Health checks come
 // every few seconds, so what is odd about the configuration is not repeated.
 func (r *run) askHealth() error {
+	if r.opts.Running {
+		if err := likeRunning("/proc", r.opts); err != nil {
+			return err
+		}
+	}
 	cfg, err := config.Load(*r.configSource())
 	if err != nil {
 		return err

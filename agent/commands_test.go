@@ -65,9 +65,11 @@ func TestAFallbackForgivesADriverThatCannotBePrepared(t *testing.T) {
 	for _, c := range []struct {
 		config string
 		status int
+		says   string
 	}{
-		{"engine: {kind: kmod, fallback: [modern_bpf]}\n", 0},
-		{"engine: {kind: kmod}\n", 1},
+		{"engine: {kind: kmod, fallback: [modern_bpf]}\n", 0, "engine.fallback is taken: modern_bpf"},
+		{"engine: {kind: kmod}\n", 1, "/there/is/no.ko"},
+		{"engine: {kind: kmod, fallback: [modern_bpf]\n", 1, "whether engine.fallback names another driver cannot be told"},
 	} {
 		w := newWorld(t, "")
 		w.sys.Args = []string{"driver", "load", "kmod", "--file", "/there/is/no.ko", "--or-fallback"}
@@ -75,8 +77,7 @@ func TestAFallbackForgivesADriverThatCannotBePrepared(t *testing.T) {
 		if got := w.run(); got != c.status {
 			t.Errorf("%s: status %d, %s", c.config, got, &w.err)
 		}
-		if w.until(&w.err, "/there/is/no.ko"); c.status == 0 {
-			w.until(&w.err, "engine.fallback is taken: modern_bpf")
-		}
+		w.until(&w.err, "/there/is/no.ko")
+		w.until(&w.err, c.says)
 	}
 }

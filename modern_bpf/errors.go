@@ -29,11 +29,16 @@ func (e *NotSupportedError) Unwrap() []error { return []error{errors.ErrUnsuppor
 // fs.ErrPermission through the error of the kernel.
 type PermissionError struct {
 	Doing string
+	Hint  string // what can be done; "": the capabilities that eBPF takes
 	Err   error
 }
 
 func (e *PermissionError) Error() string {
-	return fmt.Sprintf("%s: %v (run as root or with CAP_BPF and CAP_PERFMON; in a container, add these capabilities)", e.Doing, e.Err)
+	hint := e.Hint
+	if hint == "" {
+		hint = "run as root or with CAP_BPF and CAP_PERFMON; in a container, add these capabilities"
+	}
+	return fmt.Sprintf("%s: %v (%s)", e.Doing, e.Err, hint)
 }
 
 func (e *PermissionError) Unwrap() error { return e.Err }

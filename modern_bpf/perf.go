@@ -5,6 +5,8 @@ package modernbpf
 import (
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -50,13 +52,35 @@ func newPerfSet(opts Options, ncpu int) (_ *perfSet, err error) {
 		}
 		fd, err := unix.PerfEventOpen(&attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
 		if err != nil {
-			return nil, explain(os.NewSyscallError("perf_event_open", err), fmt.Sprintf("open a perf buffer on CPU %d", cpu),
-				"BPF output to perf buffers", "4.4", "the kernel must be built with CONFIG_PERF_EVENTS")
+			return nil, perfError(err, cpu)
 		}
 		s.online = append(s.online, cpu)
 		s.fds = append(s.fds, fd)
 	}
 	return s, nil
+}
+
+// paranoidFile says who may open perf buffers. Above 2, a level that distributions
+// add, some kernels want CAP_SYS_ADMIN and others are content with CAP_PERFMON.
+const paranoidFile = "/proc/sys/kernel/perf_event_paranoid"
+
+func perfError(err error, cpu int) error {
+	doing := fmt.Sprintf("open a perf buffer on CPU %d", cpu)
+	if isPermission(err) {
+		text, _ := os.ReadFile(paranoidFile)
+		return &PermissionError{Doing: doing, Hint: perfHint(string(text)), Err: err}
+	}
+	return explain(os.NewSyscallError("perf_event_open", err), doing, "BPF output to perf buffers", "4.4", "the kernel must be built with CONFIG_PERF_EVENTS")
+}
+
+// perfHint says what to do about a refusal at that level; "": it is not the level.
+func perfHint(paranoid string) string {
+	level, err := strconv.Atoi(strings.TrimSpace(paranoid))
+	if err != nil || level <= 2 {
+		return ""
+	}
+	return fmt.Sprintf("kernel.perf_event_paranoid is %d: this kernel opens perf buffers for CAP_SYS_ADMIN only, which of the service's units "+
+		"tiercel-bpf has: tiercel driver set bpf; or set the level to 2; in a container, add the capability", level)
 }
 
 func (s *perfSet) declare(maps map[string]*ebpf.MapSpec) { maps[mapPerf].MaxEntries = uint32(s.ncpu) }

@@ -25,7 +25,9 @@ type Unit struct {
 	Kind   string // of engine.kind; "": the configuration's
 	// Module: the kernel module is the driver, or may be.
 	Module bool
-	// Prepare are commands that run before the agent, outside of the sandbox.
+	// Prepare are commands that run before the agent, outside of the sandbox. That
+	// one fails is said by the agent, with a status after which systemd does not try
+	// again; the status of these commands it would not look at.
 	Prepare []string
 	// CleanUp are those that run after it.
 	CleanUp []string
@@ -44,13 +46,13 @@ var Units = []Unit{
 	{Name: "tiercel-modern-bpf", Driver: "modern_bpf", What: "modern eBPF probe", Kind: "modern_ebpf", StartTime: "3min"},
 	{
 		Name: "tiercel-kmod", Driver: "kmod", What: "kernel module", Kind: "kmod", Module: true, StartTime: "15min",
-		Prepare: []string{"+/usr/bin/tiercel driver load kmod --build --or-fallback"},
+		Prepare: []string{"-+/usr/bin/tiercel driver load kmod --build --or-fallback"},
 		// So that a new release finds the place free for its own module.
 		CleanUp: []string{"-+/usr/bin/tiercel driver unload kmod"},
 	},
 	{
 		Name: "tiercel-bpf", Driver: "bpf", What: "legacy eBPF probe", Kind: "bpf", StartTime: "15min",
-		Prepare: []string{"+/usr/bin/tiercel driver build bpf --or-fallback"},
+		Prepare: []string{"-+/usr/bin/tiercel driver build bpf --or-fallback"},
 	},
 }
 

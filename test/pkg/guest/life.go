@@ -60,6 +60,7 @@ var life = []step{
 	{"a killed agent comes back", killed},
 	{"a second unit takes over from the first, and back", secondUnit},
 	{"driver set: modern_bpf, bpf, kmod, auto", switchDrivers},
+	{"the legacy driver in a unit that Debian's kernel gives no perf buffers: one try, and what to do", noPerfBuffers},
 	{"driver set: what is stopped stays stopped, what is disabled stays disabled", keepState},
 	{"upgrade over a changed configuration keeps it", upgrade},
 	{"remove: stopped, the configuration stays", remove},
@@ -368,6 +369,23 @@ func switchDrivers(g *guest) error {
 		errs = append(errs, fmt.Errorf("the module outlives its service: %s", out))
 	}
 	return errors.Join(errs...)
+}
+
+// noPerfBuffers has tiercel-auto take the driver for which only tiercel-bpf has
+// the capability that kernel.perf_event_paranoid=3 asks for.
+func noPerfBuffers(*guest) error {
+	const file = "/etc/tiercel/config.d/pkgtest-driver.yaml"
+	level, _ := run("cat /proc/sys/kernel/perf_event_paranoid")
+	if err := errors.Join(want(level, "3"), write(file, "engine: {kind: bpf}\n")); err != nil {
+		return err
+	}
+	if out, err := run("systemctl restart " + auto); err == nil {
+		return fmt.Errorf("it starts: %s", out)
+	}
+	return errors.Join(want(show(auto, "StatusText"), "kernel.perf_event_paranoid is 3", "tiercel driver set bpf"),
+		is(auto, map[string]string{"ActiveState": "failed", "ExecMainStatus": "69", "NRestarts": "0"}),
+		all("sysctl -w kernel.perf_event_paranoid=2", "systemctl restart "+auto), want(show(auto, "StatusText"), "bpf: "),
+		os.Remove(file), all("sysctl -w kernel.perf_event_paranoid=3", "systemctl restart "+auto), is(auto, map[string]string{"ActiveState": "active"}))
 }
 
 func keepState(*guest) error {
