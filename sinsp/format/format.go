@@ -10,6 +10,10 @@
 // format that begins with * prints <NA> for what an event does not have; any
 // other one prints nothing at all then. There is no way to write a literal
 // percent sign.
+//
+// A question mark (%?fd.name) makes a field optional: without a value it leaves
+// out the whole word that it ends, file=%?fd.name for one, whatever the format
+// begins with.
 package format
 
 import (
@@ -71,6 +75,10 @@ type part struct {
 	inner   []*fields.Ref // of a transformer
 	freeze  *freezer      // of a transformer that mixes fields of event and container
 	width   int           // 0 = as long as it is
+	// An optional part prints its word, and nothing at all without a value.
+	optional bool
+	word     string // the text since the last blank, and that blank
+	behind   string // the blank behind the value, if the word had none before it
 }
 
 // Compile compiles a format. The error is an *Error.
@@ -114,11 +122,37 @@ func (f *Format) compile(cat fields.Catalog, body string, opts []Option) (*Forma
 			err.Offset = base + pos
 			return nil, err
 		}
+		next := pos + n
+		if p.optional {
+			p.word = f.takeWord()
+			if p.word != "" && p.word[0] != ' ' && strings.HasPrefix(body[next:], " ") {
+				p.behind = " "
+			}
+		}
 		f.add(p, body[pos:pos+n])
-		pos += n
+		pos = next + len(p.behind)
 	}
 	return f, nil
 }
+
+// takeWord takes the text behind the last blank or bracket, and that blank, off
+// the literal text at the end of the format.
+func (f *Format) takeWord() string {
+	if len(f.parts) == 0 || f.parts[len(f.parts)-1].isValue() {
+		return ""
+	}
+	last := &f.parts[len(f.parts)-1]
+	at := strings.LastIndexAny(last.literal, " ([{") + 1
+	if at > 0 && last.literal[at-1] == ' ' {
+		at--
+	}
+	word := last.literal[at:]
+	last.literal = last.literal[:at]
+	return word
+}
+
+// isValue reports whether the part is more than literal text.
+func (p *part) isValue() bool { return p.ref != nil || p.expr != nil }
 
 func (f *Format) add(p part, text string) {
 	for _, r := range p.inner {
@@ -139,6 +173,9 @@ func (f *Format) add(p part, text string) {
 // back as the part's literal.
 func compilePart(cat fields.Catalog, text string) (p part, n int, err *Error) {
 	n = 1
+	if p.optional = len(text) > 2 && text[1] == '?' && text[2] >= 'a' && text[2] <= 'z'; p.optional {
+		n = 2
+	}
 	for n < len(text) && text[n] >= '0' && text[n] <= '9' {
 		// A width beyond what a line can hold is a slip.
 		if p.width = p.width*10 + int(text[n]-'0'); p.width > maxWidth {
@@ -156,7 +193,9 @@ func compilePart(cat fields.Catalog, text string) (p part, n int, err *Error) {
 	rest := text[n:]
 	node, length, perr := filter.ParseField(rest)
 	if t, ok := node.(*filter.Transform); ok && perr == nil {
+		optional := p.optional
 		p, err = compileTransform(cat, t, p.width)
+		p.optional = optional
 		return p, n + length, err
 	}
 	ref, length, rerr := fields.ResolvePrefix(cat, rest)
@@ -285,22 +324,33 @@ func (f *Format) AppendText(dst []byte, ev *state.Event) (out []byte, ok bool) {
 	from := len(dst)
 	for i := range f.parts {
 		p := &f.parts[i]
-		if p.ref == nil && p.expr == nil {
+		if !p.isValue() {
 			dst = append(dst, p.literal...)
 			continue
 		}
-		start := len(dst)
-		if dst, ok = f.appendPart(dst, p, ev); !ok {
-			if !f.keepMissing {
-				return dst[:from], false
-			}
-			dst = append(dst, missing...)
-		}
-		if p.width > 0 {
-			dst = fit(dst, start, p.width)
+		if dst, ok = f.appendPrinted(dst, p, ev); !ok && !f.keepMissing && !p.optional {
+			return dst[:from], false
 		}
 	}
 	return dst, true
+}
+
+// appendPrinted appends what a value prints, with its width; ok is false when
+// there is none.
+func (f *Format) appendPrinted(dst []byte, p *part, ev *state.Event) (out []byte, ok bool) {
+	from := len(dst)
+	dst = append(dst, p.word...)
+	start := len(dst)
+	if dst, ok = f.appendPart(dst, p, ev); !ok {
+		if p.optional {
+			return dst[:from], false
+		}
+		dst = append(dst, missing...)
+	}
+	if p.width > 0 {
+		dst = fit(dst, start, p.width)
+	}
+	return append(dst, p.behind...), ok
 }
 
 func (f *Format) appendPart(dst []byte, p *part, ev *state.Event) ([]byte, bool) {

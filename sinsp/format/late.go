@@ -102,18 +102,13 @@ func (f *Format) AppendLate(dst, early []byte, holes []Hole, t *state.Thread) []
 	return append(dst, early[from:]...)
 }
 
-// appendOrMissing appends a part with its width.
+// appendOrMissing appends a part, <NA> or, where it is optional, nothing for a
+// value that is not there.
 func (f *Format) appendOrMissing(dst []byte, p *part, ev *state.Event) []byte {
-	if p.ref == nil && p.expr == nil {
+	if !p.isValue() {
 		return append(dst, p.literal...)
 	}
-	start, ok := len(dst), false
-	if dst, ok = f.appendPart(dst, p, ev); !ok {
-		dst = append(dst, missing...)
-	}
-	if p.width > 0 {
-		dst = fit(dst, start, p.width)
-	}
+	dst, _ = f.appendPrinted(dst, p, ev)
 	return dst
 }
 

@@ -130,6 +130,25 @@ func TestOnTheHostNamesNeedNoAnswer(t *testing.T) {
 	}
 }
 
+// An optional field of the runtime leaves nothing behind when no answer comes.
+func TestAnOptionalFieldOfTheContainerWaitsForItsWord(t *testing.T) {
+	f := compileOutput(t, fields.Default(), "(id=%container.id name=%?container.name file=%?fd.name)")
+	for _, c := range []struct {
+		answered bool
+		want     string
+	}{{false, "(id=0123456789ab file=/etc/x)"}, {true, "(id=0123456789ab name=web file=/etc/x)"}} {
+		e := inContainer(t)
+		ev := opened(e, "/etc/x")
+		early, holes := f.AppendEarly(nil, nil, ev)
+		if c.answered {
+			answer(e)
+		}
+		if got := string(f.AppendLate(nil, early, holes, ev.Thread.ContainerStub())); got != c.want {
+			t.Errorf("answered=%v: text %q, want %q", c.answered, got, c.want)
+		}
+	}
+}
+
 func TestATransformerOfBothKeepsWhatItNeedsOfTheEvent(t *testing.T) {
 	for text, want := range map[string]string{
 		`%concat(proc.name, "@", container.name)`:                                             "nginx@web",
