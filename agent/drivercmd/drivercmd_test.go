@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -49,7 +50,7 @@ func (f *fake) dkms(release string) []kmod.DKMS { return f.inDKMS }
 func (f *fake) file(path string) (kmod.File, error) {
 	if slices.Contains(f.more, path) {
 		s, err := kmod.Schema()
-		return kmod.File{Release: "6.1", Version: "1.0", API: "1", Schema: s}, err
+		return kmod.File{Release: "6.1", Version: "1.0", API: strconv.Itoa(int(api)), Schema: s}, err
 	}
 	if path != f.path {
 		return kmod.File{}, fs.ErrNotExist
@@ -68,6 +69,15 @@ func (f *fake) unload() error {
 	f.did = append(f.did, "unload")
 	return f.refuses
 }
+
+// api is the number of the interface that this program speaks.
+var api = func() uint32 {
+	var e *kmod.VersionError
+	if !errors.As(kmod.Info{}.Check(), &e) {
+		panic("a module of no version fits")
+	}
+	return e.API
+}()
 
 func schema(t *testing.T) string {
 	t.Helper()
@@ -96,9 +106,9 @@ func run(f *fake, refused, unbuildable []drivers.Finding, args ...string) (strin
 var locked = []drivers.Finding{{Name: "module signatures", Status: drivers.Missing, Detail: "required (lockdown, Secure Boot is on)", Advice: "sign the module"}}
 
 func TestCommands(t *testing.T) {
-	ours := kmod.Info{API: 1, Schema: schema(t), Version: "1.0"}
-	fits := kmod.File{Release: "6.1", Version: "1.0", API: "1", Schema: schema(t)}
-	other := kmod.Info{API: 1, Schema: "old", Version: "0.9"}
+	ours := kmod.Info{API: api, Schema: schema(t), Version: "1.0"}
+	fits := kmod.File{Release: "6.1", Version: "1.0", API: strconv.Itoa(int(api)), Schema: schema(t)}
+	other := kmod.Info{API: api, Schema: "old", Version: "0.9"}
 	for _, c := range []struct {
 		name    string
 		host    fake
@@ -117,7 +127,7 @@ func TestCommands(t *testing.T) {
 		{"there is none, and none can be built", fake{}, nil, []drivers.Finding{{Name: "kernel headers", Detail: "no /lib/modules/6.1/build", Advice: "install them"}}, "load --build kmod", "there is none that fits, and it cannot be built: build the module: it cannot be built here\nkernel headers: no /lib/modules/6.1/build; install them", true, ""},
 		{"one that fits is not built again", fake{path: "/m/tiercel.ko", holds: fits, says: ours}, locked, nil, "load --build kmod", "loaded /m/tiercel.ko", false, "load /m/tiercel.ko"},
 		{"it is of another release", fake{path: "/m/tiercel.ko", holds: kmod.File{Release: "6.1", Version: "0.9", Schema: "old"}}, nil, nil, "load kmod", "is of another version (0.9", true, ""},
-		{"it is for another kernel", fake{path: "/m/tiercel.ko", holds: kmod.File{Release: "5.10", API: "1", Schema: schema(t)}}, nil, nil, "load kmod", "was built for the kernel 5.10, not for 6.1", true, ""},
+		{"it is for another kernel", fake{path: "/m/tiercel.ko", holds: kmod.File{Release: "5.10", API: strconv.Itoa(int(api)), Schema: schema(t)}}, nil, nil, "load kmod", "was built for the kernel 5.10, not for 6.1", true, ""},
 		{"loading twice is no failure", fake{is: true, says: ours}, nil, nil, "load kmod", "loaded already, version 1.0", false, ""},
 		{"one of another release is loaded", fake{is: true, says: other}, nil, nil, "load kmod", "the loaded module is of another version (0.9", true, ""},
 		{"somebody else's module has our name", fake{is: true, noInfo: errors.New("no device")}, nil, nil, "load kmod", "a module called tiercel is loaded already, but cannot be used: no device", true, ""},
@@ -155,7 +165,7 @@ func TestCommands(t *testing.T) {
 }
 
 func TestStatusTellsOfEveryDriver(t *testing.T) {
-	f := &fake{path: "/m/tiercel.ko", holds: kmod.File{Release: "6.1", API: "1", Schema: schema(t)}}
+	f := &fake{path: "/m/tiercel.ko", holds: kmod.File{Release: "6.1", API: strconv.Itoa(int(api)), Schema: schema(t)}}
 	out, err := run(f, nil, nil, "status", "-j")
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +180,7 @@ func TestStatusTellsOfEveryDriver(t *testing.T) {
 	if got.Kernel != "6.1" || len(got.Drivers) != 3 || got.Drivers[1].Loaded || !got.Drivers[1].Fits {
 		t.Errorf("%+v", got)
 	}
-	f.is, f.says = true, kmod.Info{API: 1, Schema: "old", Version: "0.9"}
+	f.is, f.says = true, kmod.Info{API: api, Schema: "old", Version: "0.9"}
 	f.inDKMS = []kmod.DKMS{{Version: "0.9", State: kmod.DKMSFailed, Log: "/var/lib/dkms/tiercel/0.9/build/make.log"}}
 	defer func() {
 		if !strings.Contains(out, "DKMS: tiercel/0.9 failed to build for this kernel; /var/lib/dkms/tiercel/0.9/build/make.log says why") {

@@ -123,7 +123,7 @@ func (m *manager) run(refused map[string]string, args ...string) (string, error)
 	}
 	s := System{
 		Stdout: &out, Version: "1.0", host: m.root,
-		module:    &fake{is: true, says: kmod.Info{API: 1, Schema: schema(m.t), Version: "1.0"}},
+		module:    &fake{is: true, says: kmod.Info{API: api, Schema: schema(m.t), Version: "1.0"}},
 		release:   func() (string, error) { return "6.1", nil },
 		obstacles: func() ([]drivers.Finding, []drivers.Finding) { return nil, nil },
 		doctor:    func() *drivers.Diagnosis { return diagnosis },
