@@ -19,6 +19,7 @@ func healthCommand(o *Options) *cobra.Command {
 	fs := c.Flags()
 	fs.SortFlags = false
 	fs.DurationVar(&o.Timeout, "timeout", 3*time.Second, "wait that much `time` for the answer")
+	fs.BoolVar(&o.Running, "running", false, "ask the agent that runs from this program's file, with the -c and -o that it was started with")
 	configFlags(o, fs, false)
 	c.SetHelpFunc(func(c *cobra.Command, _ []string) { o.commandHelp(c) })
 	return c

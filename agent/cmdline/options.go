@@ -25,6 +25,7 @@ type Options struct {
 	Work     Work    // of the commands about rules and system calls
 	Driver   DriverWork
 	Timeout  time.Duration // of health
+	Running  bool          // of health: take options from the agent that runs
 	JSON     bool          // of driver doctor and status
 	Words    []string      // of Complete: all arguments
 	HelpText string        // what Help prints for a command
@@ -82,7 +83,7 @@ type options struct {
 
 // Parse reads the arguments (without the program's name). The error's text is
 // what users of the reference know. A command has to be the first word; behind an
-// option it is an error. Other positional arguments are ignored.
+// option it is an error. Other positional arguments are ignored, with a warning.
 func Parse(args []string) (*Options, error) {
 	o := &Options{}
 	if len(args) > 0 && isCompletion(args[0]) {
@@ -92,6 +93,8 @@ func Parse(args []string) (*Options, error) {
 	cmd := command(o)
 	if len(args) > 0 && commands[args[0]] != nil {
 		cmd.AddCommand(commands[args[0]](o))
+	} else if err := likeCommand(args); err != nil {
+		return nil, err
 	}
 	cmd.SetArgs(args)
 	if err := cmd.Execute(); err != nil {
@@ -99,9 +102,8 @@ func Parse(args []string) (*Options, error) {
 	}
 	switch {
 	case o.Command == RunAgent:
-		// Whoever asks a question in the wrong order must not start an agent.
-		if words := cmd.Flags().Args(); len(words) > 0 && commands[words[0]] != nil {
-			return nil, messagef("A command is the first word, options come behind it: tiercel %s ...", strings.Join(words, " "))
+		if err := o.stray(args, cmd.Flags().Args()); err != nil {
+			return nil, err
 		}
 		return o, o.finish(cmd.Flags())
 	case o.Help:
