@@ -14,7 +14,7 @@ import (
 
 // Mirrors of module/abi.h; a test compares both.
 const (
-	apiVersion = 1
+	apiVersion = 2
 	devicePath = "/dev/tiercel"
 
 	schemaSize  = 16
@@ -91,6 +91,7 @@ var (
 	iocSnaplen  = ioc(iocWrite, 8, 4)
 	iocStats    = ioc(iocRead|iocWrite, 9, unsafe.Sizeof(abiStats{}))
 	iocDrops    = ioc(iocRead, 10, unsafe.Sizeof(abiDrops{}))
+	iocNames    = ioc(iocWrite, 11, 4)
 )
 
 func ioctl(fd int, nr uint, arg unsafe.Pointer) error {

@@ -51,7 +51,7 @@ func TestABI(t *testing.T) {
 		"TCL_IOC_INFO":                                    uint64(iocInfo), "TCL_IOC_SETUP": uint64(iocSetup), "TCL_IOC_RING": uint64(iocRing),
 		"TCL_IOC_SELECT": uint64(iocSelect), "TCL_IOC_START": uint64(iocStart), "TCL_IOC_STOP": uint64(iocStop),
 		"TCL_IOC_SAMPLING": uint64(iocSampling), "TCL_IOC_SNAPLEN": uint64(iocSnaplen),
-		"TCL_IOC_STATS": uint64(iocStats), "TCL_IOC_DROPS": uint64(iocDrops),
+		"TCL_IOC_STATS": uint64(iocStats), "TCL_IOC_DROPS": uint64(iocDrops), "TCL_IOC_NAMES": uint64(iocNames),
 	}
 	var src bytes.Buffer
 	src.WriteString("#include <stddef.h>\n#include <stdio.h>\n#include \"abi.h\"\nint main(void)\n{\n")

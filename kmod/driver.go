@@ -251,6 +251,17 @@ func (d *Driver) SetSampling(ratio int) error {
 	return d.do("set the sampling ratio", iocSampling, unsafe.Pointer(&v))
 }
 
+// SetNameCheck says whether the name of every open is held against the opened
+// file, or only that of processes with company. See package modernbpf, which does
+// the same.
+func (d *Driver) SetNameCheck(all bool) error {
+	var v uint32
+	if all {
+		v = 1
+	}
+	return d.do("set the check of names", iocNames, unsafe.Pointer(&v))
+}
+
 // RingBytes returns the size of all rings.
 func (d *Driver) RingBytes() uint64 { return uint64(len(d.ringFD)) * uint64(d.opts.RingBytes) }
 

@@ -41,7 +41,7 @@ func TestLiveFuzzedIoctls(t *testing.T) {
 	if err := unix.Mprotect(mem[3*page:], unix.PROT_NONE); err != nil {
 		t.Fatal(err)
 	}
-	numbers := []uint{iocInfo, iocSetup, iocRing, iocSelect, iocStart, iocStop, iocSampling, iocSnaplen, iocStats, iocDrops}
+	numbers := []uint{iocInfo, iocSetup, iocRing, iocSelect, iocStart, iocStop, iocSampling, iocSnaplen, iocStats, iocDrops, iocNames}
 	var files []int
 	done, refused := 0, 0
 	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); {

@@ -25,6 +25,8 @@ type (
 		Sampling   uint32
 		Silent     uint32
 		Marking    uint64
+		AllNames   uint32
+		_          uint32
 	}
 	counters struct {
 		Seen         uint64

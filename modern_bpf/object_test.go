@@ -127,7 +127,8 @@ func TestSharedLayouts(t *testing.T) {
 			{"tcl_control", unsafe.Sizeof(control{}), map[string]uintptr{
 				"active": unsafe.Offsetof(control{}.Active), "self": unsafe.Offsetof(control{}.Self),
 				"boot_offset": unsafe.Offsetof(control{}.BootOffset), "plane": unsafe.Offsetof(control{}.Plane),
-				"sampling": unsafe.Offsetof(control{}.Sampling), "silent": unsafe.Offsetof(control{}.Silent), "marking": unsafe.Offsetof(control{}.Marking)}},
+				"sampling": unsafe.Offsetof(control{}.Sampling), "silent": unsafe.Offsetof(control{}.Silent), "marking": unsafe.Offsetof(control{}.Marking),
+				"all_names": unsafe.Offsetof(control{}.AllNames), "zero": unsafe.Sizeof(control{}) - 4}},
 			{"tcl_counters", unsafe.Sizeof(counters{}), map[string]uintptr{
 				"seen": unsafe.Offsetof(counters{}.Seen), "delivered": unsafe.Offsetof(counters{}.Delivered),
 				"drops_ring": unsafe.Offsetof(counters{}.DropsRing), "drops_page": unsafe.Offsetof(counters{}.DropsPage),

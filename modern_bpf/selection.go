@@ -45,7 +45,7 @@ var (
 	cloneCalls = scap.NewSyscallSet(scap.SCClone, scap.SCClone3, scap.SCFork, scap.SCVfork)
 	// Calls with a name in the caller's memory that can be held against what the
 	// kernel made of it.
-	namingCalls = scap.NewSyscallSet(scap.SCOpen, scap.SCOpenat, scap.SCOpenat2, scap.SCCreat, scap.SCConnect)
+	namingCalls = scap.NewSyscallSet(scap.SCOpen, scap.SCOpenat, scap.SCOpenat2, scap.SCCreat, scap.SCChdir, scap.SCConnect)
 )
 
 var errNoTracepoint = errors.New("the driver does not have this tracepoint")

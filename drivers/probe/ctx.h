@@ -104,9 +104,10 @@ struct tcl_ctx {
 	void *nodes[16];
 
 	/* Of calls that name their object (truth.h); they last for the whole call. */
-	u32 truth;   /* the call is told for the second time: as the kernel's object has it */
-	u32 suspect; /* name and object disagree, or may do so */
-	u32 name_at; /* where the name lies in the event, its length with the NUL */
+	u32 all_names; /* set before the filler runs: hold every name against its object */
+	u32 truth;     /* the call is told for the second time: as the kernel's object has it */
+	u32 suspect;   /* name and object disagree, or may do so */
+	u32 name_at;   /* where the name lies in the event, its length with the NUL */
 	u32 name_len;
 	s32 name_dir; /* the descriptor that it is relative to */
 	u32 base_pos; /* where in path what follows that directory begins; 0: not below it */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * open, openat, openat2, creat, open_by_handle_at.
+ * open, openat, openat2, creat, open_by_handle_at; chdir.
  *
  * The descriptor number is looked up at the exit of the call, when another
  * thread may already have put a different file there: device, inode and the
@@ -35,7 +35,7 @@ TCL_INLINE struct file *tcl_opened(struct tcl_ctx *c, u64 raw)
 		return NULL;
 	has = F(f, f_flags);
 	c->object = f;
-	if (tcl_has_company(c) && !(has & TCL_O_TMPFILE_BIT) && !tcl_is_pathless(f))
+	if (!(has & TCL_O_TMPFILE_BIT) && (c->all_names || tcl_has_company(c)))
 		c->suspect = TCL_MAY_DIFFER;
 	if (tcl_is_asked_for(has, raw))
 		return f;
@@ -141,6 +141,16 @@ TCL_INLINE int tcl_fill_syscall_creat_x(struct tcl_ctx *c)
 	tcl_put_u16(c, layer == TCL_LAYER_UPPER	  ? TCL_CREAT_FLAGS_FD_UPPER_LAYER_CREAT
 		       : layer == TCL_LAYER_LOWER ? TCL_CREAT_FLAGS_FD_LOWER_LAYER_CREAT
 						  : 0);
+	return 0;
+}
+
+/* Relative names of later calls begin where this one led to. */
+TCL_INLINE int tcl_fill_syscall_chdir_x(struct tcl_ctx *c)
+{
+	if (c->all_names && !TCL_RET(c))
+		c->suspect = TCL_MAY_DIFFER;
+	tcl_put_s64(c, TCL_RET(c));
+	tcl_put_name(c, TCL_AT_FDCWD, TCL_ARG(c, 0));
 	return 0;
 }
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * Calls that name their object in the caller's memory: open, openat, openat2,
- * creat, connect. Another thread can rewrite the name after the kernel has
+ * creat, chdir, connect. Another thread can rewrite the name after the kernel has
  * read it, or put another object under the descriptor before we look at it.
  * The exit of the call cannot tell the two apart, nor either of them from a
  * symbolic link. So where the name and the object disagree and somebody was
  * there who could have made them, the call is told twice: first as the
  * caller's memory has it, then as the kernel's object has it. Whichever was
- * tampered with, the other one is the truth and meets the rules.
+ * tampered with, the other one is the truth and meets the rules. With all_names
+ * nobody has to have been there: what is reached through a link is told under
+ * its own name, too.
  */
 #ifndef TCL_TRUTH_H
 #define TCL_TRUTH_H
@@ -35,7 +37,7 @@ enum tcl_suspect {
 #define TCL_NAMES_OBJECT(code)                                                                               \
 	((code) == PPME_SYSCALL_OPEN_X || (code) == PPME_SYSCALL_OPENAT_2_X ||                               \
 	 (code) == PPME_SYSCALL_OPENAT2_X || (code) == PPME_SYSCALL_CREAT_X ||                               \
-	 (code) == PPME_SOCKET_CONNECT_X)
+	 (code) == PPME_SYSCALL_CHDIR_X || (code) == PPME_SOCKET_CONNECT_X)
 
 /* Can somebody else write to the caller's memory, or change its descriptors? */
 TCL_INLINE bool tcl_has_company(struct tcl_ctx *c)
@@ -93,25 +95,45 @@ TCL_INLINE bool tcl_same_text(struct tcl_ctx *c, u64 at, u64 in, u64 len)
 /*
  * The directory that a relative name starts at, for tcl_load_path. The one of
  * an absolute name is not of interest: what is left in the nodes does no harm.
+ * Of a chdir it is not known any more.
  */
 TCL_INLINE void tcl_load_base(struct tcl_ctx *c)
 {
-	struct fs_struct *fs = F(c->task, fs);
-	struct file *dir;
+	struct tcl_place p = {NULL, NULL};
 	u64 at = c->name_at;
 
 	c->base_pos = 0;
 	TCL_MASK(at, TCL_POS_MASK);
 	if (c->buf[at] == '/')
 		return;
-	if (c->name_dir == TCL_AT_FDCWD) {
-		c->nodes[2] = F(fs, pwd.dentry);
-		c->nodes[3] = F(fs, pwd.mnt);
-		return;
-	}
-	dir = tcl_fd_file(c, c->name_dir);
-	c->nodes[2] = F(dir, f_path.dentry);
-	c->nodes[3] = F(dir, f_path.mnt);
+	if (c->name_dir == TCL_AT_FDCWD && c->type != PPME_SYSCALL_CHDIR_X)
+		p = tcl_read_place(AT(F(c->task, fs), pwd));
+	else if (c->name_dir != TCL_AT_FDCWD)
+		p = tcl_read_place(AT(tcl_fd_file(c, c->name_dir), f_path));
+	c->nodes[2] = p.dentry;
+	c->nodes[3] = p.mnt;
+}
+
+/* Of a name that begins with "/pro": is it one below /proc/self? */
+#define TCL_PROC_SELF 10
+#define TCL_IS_PROC_SELF(b)                                                                                  \
+	(*(u32 *)((b) + 4) == TCL_TEXT4('c', '/', 's', 'e') &&                                               \
+	 *(u32 *)((b) + 7) == TCL_TEXT4('e', 'l', 'f', '/'))
+
+/*
+ * /proc/self is a link to /proc/PID, which is no news. What follows must be the
+ * same, behind a number of up to seven digits.
+ */
+TCL_INLINE bool tcl_is_in_proc_self(struct tcl_ctx *c, u64 path_len)
+{
+	u64 in = c->path_pos, len = c->name_len - TCL_PROC_SELF;
+
+	TCL_MASK(in, TCL_MAX_PATH - 1);
+	if (*(u32 *)(c->path + in) != TCL_TEXT4('/', 'p', 'r', 'o') ||
+	    *(u32 *)(c->path + in + 2) != TCL_TEXT4('r', 'o', 'c', '/') || path_len < len + 7 ||
+	    path_len > len + 13)
+		return false;
+	return tcl_same_text(c, c->name_at + TCL_PROC_SELF, TCL_MAX_PATH - len, len);
 }
 
 /*
@@ -141,7 +163,26 @@ TCL_INLINE bool tcl_is_name_of_path(struct tcl_ctx *c)
 			return false;
 		return tcl_same_text(c, c->name_at, c->path_pos + 4, len);
 	}
+	if (head == TCL_TEXT4('/', 'p', 'r', 'o') && len > TCL_PROC_SELF && TCL_IS_PROC_SELF(c->buf + at))
+		return tcl_is_in_proc_self(c, path_len);
 	return len == path_len && tcl_same_text(c, c->name_at, in, len);
+}
+
+/*
+ * Is what the call worked on another object than the one that it named? To be
+ * asked where they may disagree; leaves the object's path in c->path.
+ */
+TCL_INLINE bool tcl_is_other_object(struct tcl_ctx *c)
+{
+	struct file *f = c->object;
+
+	if (c->type == PPME_SOCKET_CONNECT_X)
+		return true;
+	tcl_load_base(c);
+	tcl_load_path(c, c->type == PPME_SYSCALL_CHDIR_X ? AT(F(c->task, fs), pwd) : AT(f, f_path), true);
+	if (c->suspect == TCL_DIFFERS)
+		return true;
+	return !tcl_is_name_of_path(c) && (c->type == PPME_SYSCALL_CHDIR_X || !tcl_is_pathless(f));
 }
 
 /* Is the address in c->tmp another one than where the socket is connected to? */

@@ -19,7 +19,7 @@
 #include <linux/types.h>
 
 /* Raised with every change of what is below. */
-#define TCL_API_VERSION 1
+#define TCL_API_VERSION 2
 
 #define TCL_DEVICE "tiercel"
 
@@ -96,5 +96,6 @@ struct tcl_abi_drops {
 #define TCL_IOC_SNAPLEN	 _IOW(0xb5, 8, __u32)
 #define TCL_IOC_STATS	 _IOWR(0xb5, 9, struct tcl_abi_stats)
 #define TCL_IOC_DROPS	 _IOR(0xb5, 10, struct tcl_abi_drops)
+#define TCL_IOC_NAMES	 _IOW(0xb5, 11, __u32) /* 1: hold the name of every open against its object; 0 */
 
 #endif

@@ -74,11 +74,7 @@ int tcl_fill_enter(struct tcl_ctx *c, u16 exit_type)
 
 bool tcl_differs(struct tcl_ctx *c)
 {
-	if (c->type == PPME_SOCKET_CONNECT_X)
-		return true;
-	tcl_load_base(c);
-	tcl_load_path(c, c->object, true);
-	return c->suspect == TCL_DIFFERS || !tcl_is_name_of_path(c);
+	return tcl_is_other_object(c);
 }
 
 void tcl_raise_snaplen(struct tcl_ctx *c, u16 type, u16 full_first, u16 full_last, u16 statsd)

@@ -227,21 +227,28 @@ static long tcl_run(struct tcl_consumer *co, bool on)
 	return err;
 }
 
-static long tcl_number(struct tcl_consumer *co, u32 __user *arg, bool sampling)
+/* A number of the consumer's that may change at any time. */
+static long tcl_number(struct tcl_consumer *co, unsigned int cmd, u32 __user *arg)
 {
 	u32 v;
 
 	if (get_user(v, arg))
 		return -EFAULT;
-	if (!sampling) {
+	switch (cmd) {
+	case TCL_IOC_SAMPLING:
+		if (!is_power_of_2(v) || v > TCL_MAX_RATIO)
+			return -EINVAL;
+		WRITE_ONCE(co->sampling, v);
+		return 0;
+	case TCL_IOC_SNAPLEN:
 		if (v > TCL_MAX_SNAPLEN)
 			return -EINVAL;
 		WRITE_ONCE(co->snaplen, v);
 		return 0;
 	}
-	if (!is_power_of_2(v) || v > TCL_MAX_RATIO)
+	if (v > 1)
 		return -EINVAL;
-	WRITE_ONCE(co->sampling, v);
+	WRITE_ONCE(co->all_names, v);
 	return 0;
 }
 
@@ -307,9 +314,9 @@ static long tcl_ioctl_locked(struct tcl_consumer *co, unsigned int cmd, void __u
 	case TCL_IOC_STOP:
 		return tcl_run(co, false);
 	case TCL_IOC_SAMPLING:
-		return tcl_number(co, arg, true);
 	case TCL_IOC_SNAPLEN:
-		return tcl_number(co, arg, false);
+	case TCL_IOC_NAMES:
+		return tcl_number(co, cmd, arg);
 	case TCL_IOC_STATS:
 		return tcl_stats(co, arg);
 	case TCL_IOC_DROPS:

@@ -81,6 +81,7 @@ static struct tcl_ctx *tcl_claim(struct tcl_consumer *co, u32 origin, u32 sc)
 	c->sc = sc;
 	c->snap = READ_ONCE(co->snaplen);
 	c->msg = 0;
+	c->all_names = READ_ONCE(co->all_names);
 	c->truth = 0;
 	c->suspect = TCL_AGREES;
 	return c;

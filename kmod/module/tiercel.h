@@ -72,6 +72,7 @@ struct tcl_consumer {
 
 	u32 self; /* thread group that is not reported; 0: all are */
 	u32 snaplen;
+	u32 all_names; /* 0 or 1 */
 	u32 flags;
 	s64 boot_offset;
 	u16 full_first, full_last, statsd;

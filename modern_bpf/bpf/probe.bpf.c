@@ -82,6 +82,7 @@ int tcl_sys_exit(u64 *ctx)
 		}                                                                                            \
 		tcl_begin(c, code, n);                                                                       \
 		if (TCL_NAMES_OBJECT(code)) {                                                                \
+			c->all_names = *(volatile u32 *)&tcl_control.all_names;                              \
 			tcl_deliver(ctx, c, tcl_fill_##name(c));                                             \
 			if (c->suspect && !c->truth)                                                         \
 				bpf_tail_call(ctx, &tcl_tail_exit, TCL_TAIL_TRUTH);                          \
@@ -156,13 +157,9 @@ int tcl_exit_truth(u64 *ctx)
 
 	if (!c)
 		return 0;
-	if (c->type != PPME_SOCKET_CONNECT_X) {
-		tcl_load_base(c);
-		tcl_load_path(c, c->object, true);
-		if (c->suspect != TCL_DIFFERS && tcl_is_name_of_path(c)) {
-			tcl_release(c);
-			return 0;
-		}
+	if (!tcl_is_other_object(c)) {
+		tcl_release(c);
+		return 0;
 	}
 	key = c->slot;
 	n = bpf_map_lookup_elem(&tcl_counts, &key);

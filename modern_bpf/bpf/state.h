@@ -22,9 +22,11 @@ struct tcl_control {
 	u32 self; /* thread group that is not reported; 0: all are */
 	s64 boot_offset;
 	struct tcl_plane plane[2];
-	u32 sampling; /* ratio of sampling mode; 0 and 1: off */
-	u32 silent;   /* written by the probe: a silent phase was announced */
-	u64 marking;  /* programs that are about to announce a phase */
+	u32 sampling;  /* ratio of sampling mode; 0 and 1: off */
+	u32 silent;    /* written by the probe: a silent phase was announced */
+	u64 marking;   /* programs that are about to announce a phase */
+	u32 all_names; /* hold the name of every open against its object */
+	u32 zero;
 };
 
 struct tcl_control tcl_control SEC(".data.control");

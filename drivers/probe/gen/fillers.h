@@ -274,14 +274,6 @@ TCL_INLINE int tcl_fill_syscall_getcwd_x(struct tcl_ctx *c)
 	return 0;
 }
 
-/* chdir(res, path) */
-TCL_INLINE int tcl_fill_syscall_chdir_x(struct tcl_ctx *c)
-{
-	tcl_put_s64(c, TCL_RET(c));
-	tcl_put_ustr(c, TCL_ARG(c, 0));
-	return 0;
-}
-
 /* fchdir(res, fd) */
 TCL_INLINE int tcl_fill_syscall_fchdir_x(struct tcl_ctx *c)
 {
