@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -78,7 +79,7 @@ func (s *System) make(ctx context.Context, what, release, to string, verbose boo
 	}
 	dir, err := os.MkdirTemp("", "tiercel-build-")
 	if err != nil {
-		return fmt.Errorf("build %s: %w", what, err)
+		return fmt.Errorf("build %s: %w; choose another folder for the work with TMPDIR", what, err)
 	}
 	defer os.RemoveAll(dir)
 	began := time.Now()
@@ -93,12 +94,20 @@ func (s *System) make(ctx context.Context, what, release, to string, verbose boo
 	close(done)
 	<-finished
 	if err != nil {
-		return err
+		return full(err, "make room in "+os.TempDir()+", or choose another folder for the work with TMPDIR")
 	}
 	if err := install(product, to); err != nil {
-		return fmt.Errorf("build %s: %w", what, err)
+		return full(fmt.Errorf("build %s: %w", what, err), "make room, or choose another place with --output")
 	}
 	_, err = fmt.Fprintf(s.Stdout, "built %s in %v\n", to, time.Since(began).Round(100*time.Millisecond))
+	return err
+}
+
+// full says what to do where there is no space. Compilers tell it in words only.
+func full(err error, advice string) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || strings.Contains(err.Error(), "o space left on device") {
+		return fmt.Errorf("%w; %s", err, advice)
+	}
 	return err
 }
 
