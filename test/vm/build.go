@@ -32,15 +32,16 @@ var testPrograms = []struct{ name, pkg string }{
 	{"kmod", "./kmod"},
 }
 
-// compile builds what runs in the machines and returns its folder.
+// compile builds what runs in the machines and returns its folder. Programs do not
+// name their commit, so that the same sources make the same machine.
 func compile(cache string, arch *machine.Arch) (string, error) {
 	dir := filepath.Join(cache, "bin-"+arch.Name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
 	builds := [][]string{
-		{"build", "-trimpath", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", dir + "/tiercel", "./agent/cmd/tiercel"},
-		{"build", "-trimpath", "-ldflags", "-s -w", "-o", dir + "/guest", "./test/vm/guest"},
+		{"build", "-trimpath", "-buildvcs=false", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", dir + "/tiercel", "./agent/cmd/tiercel"},
+		{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", dir + "/guest", "./test/vm/guest"},
 	}
 	for _, t := range testPrograms {
 		builds = append(builds, []string{"test", "-c", "-trimpath", "-ldflags", "-s -w", "-o", dir + "/" + t.name + ".test", t.pkg})
@@ -51,7 +52,7 @@ func compile(cache string, arch *machine.Arch) (string, error) {
 		}
 	}
 	if arch == machine.AMD64 {
-		return dir, goRun("386", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/compat32", "./test/fillers/testdata/compat")
+		return dir, goRun("386", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", dir+"/compat32", "./test/fillers/testdata/compat")
 	}
 	return dir, nil
 }

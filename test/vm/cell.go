@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -25,15 +26,24 @@ type cell struct {
 	dir    string
 	bin    string
 
-	took  time.Duration
-	said  machine.Said
-	again string // why the machine was run a second time
-	err   error
+	took    time.Duration
+	said    machine.Said
+	again   string // how often the machine was run, and why more than once
+	earlier string // commit of the run that the result is from, if not this one
+	err     error
 }
 
-// run runs the machine, and once more if it ended without a verdict of its own
-// or of its kernel, or by an oops that QEMU made: that is its crash, not ours.
-func (c *cell) run(ctx context.Context, kvm bool) {
+// manner is how the cells of a run are run.
+type manner struct {
+	kvm, resume  bool
+	commit, tree string // what is tested: the commit, and a hash of its files
+}
+
+// errNotRun is the error of a cell whose turn did not come.
+var errNotRun = errors.New("not run")
+
+// run runs the machine, and again where the crash is not ours.
+func (c *cell) run(ctx context.Context, how manner) {
 	began := time.Now()
 	defer func() { c.took = time.Since(began) }()
 	if c.err = os.MkdirAll(c.dir, 0o755); c.err != nil {
@@ -48,24 +58,46 @@ func (c *cell) run(ctx context.Context, kvm bool) {
 	if c.err = c.root(); c.err != nil {
 		return
 	}
-	c.boot(ctx, kvm)
-	emulated := !kvm && !c.said.Done && c.said.Emulated()
-	if c.said.Done || c.said.Oops && !emulated || ctx.Err() != nil || errors.Is(c.err, machine.ErrTime) {
+	m := c.machine(how.kvm)
+	hash, err := c.hash(m, how.tree)
+	if err != nil {
+		c.err = err
 		return
 	}
-	c.again = "run a second time: " + strings.Join(strings.Fields(c.err.Error()), " ")
-	_ = os.Rename(c.console(), c.console()+".first")
-	c.boot(ctx, kvm)
+	if how.resume && c.remembered(hash) {
+		return
+	}
+	_ = os.Remove(c.result())
+	c.boot(ctx, m)
+	for try := 2; try <= tries && ctx.Err() == nil && c.crashedAlone(m); try++ {
+		c.again = fmt.Sprintf("run %d times: %s", try, strings.Join(strings.Fields(c.err.Error()), " "))
+		_ = os.Rename(c.console(), c.console()+".first")
+		c.boot(ctx, m)
+	}
+	if err := c.keep(hash, how.commit); err != nil {
+		c.err = err
+	}
+}
+
+// tries are how often a machine may be run.
+const tries = 3
+
+// crashedAlone reports whether the machine ended without a verdict of its own or
+// of its kernel, or by an oops that QEMU made.
+func (c *cell) crashedAlone(m *machine.Machine) bool {
+	emulated := !m.KVM && c.said.Emulated()
+	return !c.said.Done && (!c.said.Oops || emulated) && !errors.Is(c.err, machine.ErrTime)
 }
 
 func (c *cell) console() string { return filepath.Join(c.dir, "console") }
 
-func (c *cell) boot(ctx context.Context, kvm bool) {
-	line := "rdinit=/init TIERCEL_CELL=" + c.kind.name
+func (c *cell) machine(kvm bool) *machine.Machine {
+	// An emulated CPU can be kept waiting by the host for longer than the kernel takes for a stall.
+	line := "rdinit=/init rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 TIERCEL_CELL=" + c.kind.name
 	if c.kind.boot != "" {
 		line += " " + c.kind.boot
 	}
-	m := machine.Machine{
+	m := &machine.Machine{
 		Arch: c.kernel.Arch, Image: c.kernel.Image, Initramfs: []string{filepath.Join(c.dir, "initramfs")},
 		Append: line, Console: c.console(), Time: c.kind.cellTime(c.kernel.Arch), MiB: c.kind.mib,
 		Count: c.kind.count, KVM: kvm && c.kernel.Arch.Name == runtime.GOARCH,
@@ -73,6 +105,10 @@ func (c *cell) boot(ctx context.Context, kvm bool) {
 	if c.kind.disk { // one image for all: what a machine writes is forgotten
 		m.Extra = []string{"-drive", "file=" + c.kernel.disk + ",if=virtio,format=raw,snapshot=on"}
 	}
+	return m
+}
+
+func (c *cell) boot(ctx context.Context, m *machine.Machine) {
 	c.err = m.Run(ctx)
 	said, err := machine.ReadConsole(c.console())
 	c.said = said
@@ -117,8 +153,8 @@ func (c *cell) root() error {
 		a.File(strings.TrimPrefix(place, "/"), probe)
 	}
 	if c.kind.others {
-		for name, path := range c.kernel.others {
-			a.File("modules/"+name+".ko", path)
+		for _, name := range slices.Sorted(maps.Keys(c.kernel.others)) {
+			a.File("modules/"+name+".ko", c.kernel.others[name])
 		}
 	}
 	a.Link("lib64", "lib")
@@ -134,12 +170,17 @@ func (c *cell) verdict() string {
 	if c.again != "" {
 		again = " (" + c.again + ")"
 	}
-	took := c.took.Round(time.Second)
-	switch {
-	case c.err != nil:
-		return fmt.Sprintf("CRASHED after %v: %v%s", took, c.err, again)
-	case len(c.said.Failed) > 0:
-		return fmt.Sprintf("FAILED, %v: %s%s", took, machine.Tail(strings.Join(c.said.Failed, "; "), 1000), again)
+	took := fmt.Sprint(c.took.Round(time.Second))
+	if c.earlier != "" {
+		took = "passed before"
 	}
-	return fmt.Sprintf("ok, %v: %s%s", took, strings.Join(c.said.Passed, ", "), again)
+	switch {
+	case errors.Is(c.err, errNotRun):
+		return c.err.Error()
+	case c.err != nil:
+		return fmt.Sprintf("CRASHED after %s: %v%s", took, c.err, again)
+	case len(c.said.Failed) > 0:
+		return fmt.Sprintf("FAILED, %s: %s%s", took, machine.Tail(strings.Join(c.said.Failed, "; "), 1000), again)
+	}
+	return fmt.Sprintf("ok, %s: %s%s", took, strings.Join(c.said.Passed, ", "), again)
 }

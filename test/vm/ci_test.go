@@ -70,11 +70,11 @@ func TestTheTableIsPutIntoADocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &cell{kernel: &guestKernel{Kernel: &machine.Kernel{Release: "6.1.0"}}, kind: &kinds[0], said: machine.Said{Passed: []string{"drivers", "agent"}, Done: true}}
-	if err := record(path, table([]*cell{c})); err != nil {
+	if err := record(path, table([]*cell{c}, "abc")); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(path)
-	want := "before\n" + tableBegin + "\n| kernel | cell | outcome |\n|---|---|---|\n| 6.1.0 | modern_bpf | ok: drivers, agent |\n" + tableEnd + "\nafter\n"
+	want := "before\n" + tableBegin + "\n1 of 1 cells passed, at commit abc.\n\n| kernel | cell | outcome |\n|---|---|---|\n| 6.1.0 | modern_bpf | ok: drivers, agent |\n" + tableEnd + "\nafter\n"
 	if err != nil || string(b) != want {
 		t.Errorf("%v: %q, want %q", err, b, want)
 	}

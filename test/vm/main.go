@@ -60,8 +60,9 @@ func run(ctx context.Context) error {
 	driverList := flag.String("drivers", "", "drivers and other kinds of cells, by default all but those that measure or provision")
 	parallel := flag.Int("parallel", 2, "machines at once")
 	accel := flag.String("accel", "auto", "tcg, kvm, or auto: kvm where a test machine comes up with it")
-	limit := flag.Duration("timeout", 2*time.Hour, "of the whole run")
+	limit := flag.Duration("timeout", 4*time.Hour, "of the whole run")
 	document := flag.String("record", "", "document to put the table into (docs/kernels.md)")
+	resume := flag.Bool("resume", false, "leave out cells that have passed with the same files before")
 	flag.Parse()
 	ctx, cancel := context.WithTimeoutCause(ctx, *limit, fmt.Errorf("the run took longer than %v", *limit))
 	defer cancel()
@@ -92,23 +93,25 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	how := manner{kvm: kvm, resume: *resume}
+	how.commit, how.tree = sources()
 	var group errgroup.Group
 	group.SetLimit(*parallel)
 	for _, c := range cells {
 		group.Go(func() error {
 			if ctx.Err() != nil {
-				c.err = context.Cause(ctx)
+				c.err = fmt.Errorf("%w: %w", errNotRun, context.Cause(ctx))
 				return nil
 			}
-			c.run(ctx, kvm)
+			c.run(ctx, how)
 			fmt.Printf("%-28s %-10s %s\n", c.kernel.Release, c.kind.name, c.verdict())
 			return nil
 		})
 	}
 	_ = group.Wait()
-	err = errors.Join(report(cells, absent), errors.Join(absent...))
+	err = errors.Join(report(cells, how.commit, absent), errors.Join(absent...))
 	if *document != "" {
-		err = errors.Join(err, record(*document, table(cells)))
+		err = errors.Join(err, record(*document, table(cells, how.commit)))
 	}
 	return err
 }

@@ -14,9 +14,16 @@ const (
 	tableEnd   = "<!-- its end -->"
 )
 
-// table is the matrix in Markdown.
-func table(cells []*cell) string {
+// table is the matrix in Markdown, and what was tested.
+func table(cells []*cell, commit string) string {
 	var b strings.Builder
+	passed := 0
+	for _, c := range cells {
+		if c.err == nil && len(c.said.Failed) == 0 {
+			passed++
+		}
+	}
+	fmt.Fprintf(&b, "%d of %d cells passed, at commit %s.\n\n", passed, len(cells), commit)
 	b.WriteString("| kernel | cell | outcome |\n|---|---|---|\n")
 	for _, c := range cells {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.kernel.Release, c.kind.name, c.outcome())

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -11,28 +12,33 @@ import (
 
 func (c *cell) outcome() string {
 	outcome := "ok: " + strings.Join(c.said.Passed, ", ")
-	if c.err != nil {
+	if errors.Is(c.err, errNotRun) {
+		outcome = "not run"
+	} else if c.err != nil {
 		outcome = "crashed"
 	} else if len(c.said.Failed) > 0 {
 		outcome = "failed: " + machine.Tail(strings.Join(c.said.Failed, "; "), 1000)
 	}
 	if c.again != "" {
-		outcome += " (at the second try)"
+		outcome += " (" + c.again + ")"
 	}
 	return outcome
 }
 
 // report prints the console of each cell that failed, and the matrix.
-func report(cells []*cell, absent []error) error {
+func report(cells []*cell, commit string, absent []error) error {
 	var bad []string
 	for _, c := range cells {
 		if c.err == nil && len(c.said.Failed) == 0 {
 			continue
 		}
 		bad = append(bad, c.kernel.Release+" "+c.kind.name)
+		if errors.Is(c.err, errNotRun) {
+			continue
+		}
 		fmt.Printf("--- %s %s: the end of its console; all of it is in %s\n%s\n", c.kernel.Release, c.kind.name, c.console(), machine.Tail(c.said.Text, 8000))
 	}
-	fmt.Printf("\n%s\n", table(cells))
+	fmt.Printf("\n%s\n", table(cells, commit))
 	for _, err := range absent {
 		fmt.Println(strings.Join(strings.Fields(err.Error()), " "))
 	}

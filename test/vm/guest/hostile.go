@@ -87,10 +87,12 @@ func alerts(driver string) error {
 
 // runAgent lets the agent run for a moment in a place that prepare makes.
 func runAgent(prepare func(*exec.Cmd), args string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/tiercel", strings.Fields(args+" -M 2 -o log_syslog=false -o log_stderr=true")...)
 	prepare(cmd)
+	// An agent that hangs says where.
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(syscall.SIGQUIT) }, time.Minute
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		err = ctx.Err()
@@ -100,6 +102,9 @@ func runAgent(prepare func(*exec.Cmd), args string) (string, error) {
 
 // excerpt is what is told of a long text.
 func excerpt(out string) string {
+	if i := strings.Index(out, "SIGQUIT: "); i >= 0 {
+		return out[i:]
+	}
 	if i := strings.Index(out, "panic: "); i >= 0 {
 		out = out[i:]
 	} else if i := strings.LastIndex(out, "Error: "); i >= 0 {

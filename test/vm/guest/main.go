@@ -178,7 +178,7 @@ func outcome(name string, err error) {
 
 // run runs a test program and passes on what it says of itself.
 func run(path, pattern string) error {
-	cmd := exec.Command(path, "-test.v", "-test.run="+pattern, "-test.timeout=240s")
+	cmd := exec.Command(path, "-test.v", "-test.run="+pattern, "-test.timeout=10m")
 	cmd.Dir = filepath.Dir(path)
 	out, err := cmd.CombinedOutput()
 	for line := range strings.Lines(string(out)) {

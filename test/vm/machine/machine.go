@@ -59,6 +59,14 @@ func (a *Arch) Usable() error {
 // ErrTime says that a machine had not come to its end when its time was over.
 var ErrTime = errors.New("the machine was stopped")
 
+// ErrSilent says that a machine had not said anything when it should have been
+// up for long: an emulated one hangs at its start now and then.
+var ErrSilent = errors.New("the machine said nothing")
+
+// bootTime is when a machine should have said something. It takes 3 to 5 seconds,
+// and ten times that on a host with more work than processors.
+const bootTime = 2 * time.Minute
+
 // Machine is a virtual machine without disk and network.
 type Machine struct {
 	Arch      *Arch    // AMD64 when nil
@@ -69,6 +77,7 @@ type Machine struct {
 	Append    string   // kernel command line, behind console=, panic=-1 and quiet
 	Console   string   // file that gets what the machine says
 	Time      time.Duration
+	Boot      time.Duration // when it must have said something; bootTime when 0
 	KVM       bool
 	Count     bool     // an instruction is a nanosecond, on one CPU
 	Extra     []string // more arguments of QEMU
@@ -77,7 +86,7 @@ type Machine struct {
 // Run runs the machine until it switches itself off, Time is over (10 minutes
 // when 0) or ctx ends, and never leaves it behind.
 func (m *Machine) Run(ctx context.Context) error {
-	arch, mib, cpus, limit := m.Arch, m.MiB, m.CPUs, m.Time
+	arch, mib, cpus, limit, boot := m.Arch, m.MiB, m.CPUs, m.Time, m.Boot
 	if arch == nil {
 		arch = AMD64
 	}
@@ -89,6 +98,9 @@ func (m *Machine) Run(ctx context.Context) error {
 	}
 	if limit == 0 {
 		limit = 10 * time.Minute
+	}
+	if boot == 0 {
+		boot = bootTime
 	}
 	initrd, err := m.join()
 	if err != nil {
@@ -110,6 +122,12 @@ func (m *Machine) Run(ctx context.Context) error {
 		"-append", strings.TrimSpace("console="+arch.console+" panic=-1 quiet "+m.Append))
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	ctx, silent := context.WithCancelCause(ctx)
+	defer time.AfterFunc(boot, func() {
+		if st, err := os.Stat(m.Console); err != nil || st.Size() == 0 {
+			silent(ErrSilent)
+		}
+	}).Stop()
 	cmd := exec.CommandContext(ctx, arch.Program, append(args, m.Extra...)...)
 	// The signal comes when the thread ends that started it: that must be this one.
 	runtime.LockOSThread()
@@ -117,6 +135,8 @@ func (m *Machine) Run(ctx context.Context) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
 	switch {
+	case errors.Is(context.Cause(ctx), ErrSilent):
+		return fmt.Errorf("%w in %v", ErrSilent, boot)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("%w after %v", ErrTime, limit)
 	case err != nil:

@@ -4,12 +4,14 @@ package machine
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A line of the kernel may stand before a mark, never behind it.
@@ -119,4 +121,24 @@ func FuzzImages(f *testing.F) {
 	copy(image[0x202:], "HdrS")
 	f.Add(image)
 	f.Fuzz(func(_ *testing.T, image []byte) { _, _ = unpackImage(image) })
+}
+
+// A machine that hangs before it has said anything is not waited for.
+func TestASilentMachineIsStopped(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "qemu")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\nexec sleep 600\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	m := Machine{Arch: &Arch{Program: program}, Initramfs: []string{program}, Console: filepath.Join(dir, "console"), Boot: 50 * time.Millisecond}
+	if err := m.Run(t.Context()); !errors.Is(err, ErrSilent) {
+		t.Errorf("a silent one: %v", err)
+	}
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho booting >"+m.Console+"\nexec sleep 600\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	m.Boot, m.Time = time.Second, 3*time.Second
+	if err := m.Run(t.Context()); !errors.Is(err, ErrTime) {
+		t.Errorf("one that speaks: %v", err)
+	}
 }
