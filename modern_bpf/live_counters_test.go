@@ -127,7 +127,7 @@ func TestLiveOverloadLosesNothingSilently(t *testing.T) {
 		d.Release(&b)
 		return n
 	}
-	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
+	for begin := time.Now(); time.Since(begin) < 500*time.Millisecond || first == 0 && time.Since(begin) < time.Minute; {
 		next(time.Millisecond)
 		if first == 0 {
 			if err := d.Stats(&st); err != nil {
@@ -196,7 +196,7 @@ func TestLiveEventsCarryTheWallClock(t *testing.T) {
 	d := running(t, Options{}, scap.SCGetuid)
 	tid, _ := call(unix.SYS_GETUID)
 	ev := await(t, d, scap.EvGetuidX, byTID(tid))
-	if off := time.Since(time.Unix(0, int64(ev.Timestamp()))); off < -time.Second || off > 5*time.Second {
+	if off := time.Since(time.Unix(0, int64(ev.Timestamp()))); off < -time.Second || off > time.Minute {
 		t.Errorf("an event of right now is dated %v ago", off)
 	}
 }

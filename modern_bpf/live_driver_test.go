@@ -210,7 +210,9 @@ func TestLiveEventsSurvivePreemption(t *testing.T) {
 	}
 	good := 0
 	pid := int64(os.Getpid())
-	read(t, d, 400*time.Millisecond, func(ev *scap.Event) bool {
+	const enough = 1000
+	begin := time.Now()
+	read(t, d, time.Minute, func(ev *scap.Event) bool {
 		if ev.Type() != scap.EvOpenatV2X || !ourThread(pid, ev.TID()) {
 			return false
 		}
@@ -222,7 +224,7 @@ func TestLiveEventsSurvivePreemption(t *testing.T) {
 		} else if len(s) > 4 && s[:4] == "/no/" {
 			t.Errorf("damaged name %q", s)
 		}
-		return false
+		return good >= enough && time.Since(begin) > 400*time.Millisecond
 	})
 	close(stop)
 	wg.Wait()
@@ -232,7 +234,7 @@ func TestLiveEventsSurvivePreemption(t *testing.T) {
 	if err := d.Stats(&st); err != nil {
 		t.Fatal(err)
 	}
-	if good < 1000 {
+	if good < enough {
 		t.Errorf("only %d events", good)
 	}
 	if st.Seen != st.Delivered+st.Drops() || st.Truncated != 0 {

@@ -129,6 +129,7 @@ func TestLiveEveryNameIsChecked(t *testing.T) {
 		{"numbered entry in /proc", []string{"1 " + self + "/status"}, []string{"="}},
 		{"a file that is not there", []string{"1 " + dir + "/none"}, []string{"="}},
 		{"relative name", []string{"cd " + dir, "1 plain"}, []string{"=", "="}},
+		{"relative name with a dot", []string{"cd " + dir, "1 ./plain", "1 ./far", "1 ./dir/passwd"}, []string{"=", "=", "=", "/etc/passwd", "=", "/etc/passwd"}},
 		{"relative link", []string{"cd " + dir, "1 dir/passwd"}, []string{"=", "=", "/etc/passwd"}},
 		{"by a directory that was a link", []string{"cd " + dir + "/dir", "1 passwd"}, []string{"=", "/etc", "="}},
 		{"by a relative directory", []string{"cd " + dir, "cd dir", "1 passwd"}, []string{"=", "=", "/etc", "="}},

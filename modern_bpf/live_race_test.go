@@ -50,7 +50,7 @@ func race(t *testing.T, d *Driver, bin, what string, tries int, dir string) (acc
 	told = make([]try, tries)
 	at := 0
 	begin := time.Now()
-	for at < tries && time.Since(begin) < 10*time.Second {
+	for at < tries && time.Since(begin) < 30*time.Second {
 		read(t, d, 100*time.Millisecond, func(ev *scap.Event) bool {
 			if ev.TID() != pid {
 				return false
@@ -137,7 +137,7 @@ func races(t *testing.T, d *Driver, bin, what, dir string, enough func(*score) b
 	t.Helper()
 	s := new(score)
 	begin := time.Now()
-	for round := 0; round < 5 || time.Since(begin) < 15*time.Second && round < 50; round++ {
+	for round := 0; round < 5 || time.Since(begin) < time.Minute && round < 50; round++ {
 		account, told, err := race(t, d, bin, what, raceTries, dir)
 		if err != nil {
 			t.Logf("once more, this machine is busy: %v", err)

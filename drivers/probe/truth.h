@@ -153,7 +153,13 @@ TCL_INLINE bool tcl_is_name_of_path(struct tcl_ctx *c)
 			return c->base_pos == TCL_MAX_PATH - 1;
 		in = c->base_pos + 1;
 		path_len = TCL_MAX_PATH - in;
-		return c->base_pos && len == path_len && tcl_same_text(c, c->name_at, in, len);
+		/* tar calls its members ./NAME */
+		at = c->name_at;
+		if (len > 2 && (u16)head == ('.' | '/' << 8)) {
+			at += 2;
+			len -= 2;
+		}
+		return c->base_pos && len == path_len && tcl_same_text(c, at, in, len);
 	}
 	if (path_len == len + 4 &&
 	    (head == TCL_TEXT4('/', 'b', 'i', 'n') || head == TCL_TEXT4('/', 'l', 'i', 'b') ||
