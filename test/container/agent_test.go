@@ -3,37 +3,27 @@
 package container
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tiercel/tiercel/test/live/agent"
 )
 
 // alert is one line of the agent's JSON output.
-type alert struct {
-	Rule   string         `json:"rule"`
-	Output string         `json:"output"`
-	Fields map[string]any `json:"output_fields"`
+type alert struct{ agent.Alert }
+
+// watcher is a running tiercel.
+type watcher struct {
+	*agent.Agent
+	h *host
 }
 
-// agent is a running tiercel.
-type agent struct {
-	h      *host
-	cmd    *exec.Cmd
-	stderr bytes.Buffer
-	mu     sync.Mutex
-	alerts []alert
-	done   chan struct{}
-}
+// endTime is how long it may take to end, on a loaded machine.
+const endTime = time.Minute
 
 var binDir string // what build made
 
@@ -43,13 +33,7 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	binDir = dir
-	bin := filepath.Join(dir, "tiercel")
-	cmd := exec.Command("go", "build", "-o", bin, "../../agent/cmd/tiercel")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return bin, nil
+	return agent.Build(dir, "github.com/tiercel/tiercel/agent/cmd/tiercel")
 })
 
 func TestMain(m *testing.M) {
@@ -72,7 +56,7 @@ var shown = []string{
 
 // watch starts the agent with the sockets of the engines and waits until it
 // watches. Alerts come for every execution in a container.
-func (h *host) watch(engines map[string]string, args ...string) *agent {
+func (h *host) watch(engines map[string]string, args ...string) *watcher {
 	h.t.Helper()
 	bin, err := build()
 	if err != nil {
@@ -108,111 +92,49 @@ func (h *host) watch(engines map[string]string, args ...string) *agent {
 	return h.run(bin, append([]string{"-c", h.path("tiercel.yaml")}, args...)...)
 }
 
-func (h *host) run(bin string, args ...string) *agent {
+func (h *host) run(bin string, args ...string) *watcher {
 	h.t.Helper()
-	a := &agent{h: h, done: make(chan struct{})}
-	a.cmd = exec.Command(bin, args...)
-	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := a.cmd.StdoutPipe()
+	started, err := agent.Start(bin, args...)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	errs, err := a.cmd.StderrPipe()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if err := a.cmd.Start(); err != nil {
-		h.t.Fatal(err)
-	}
-	watching := make(chan struct{})
-	var once sync.Once
-	go func() {
-		lines := bufio.NewScanner(errs)
-		for lines.Scan() {
-			a.mu.Lock()
-			fmt.Fprintln(&a.stderr, lines.Text())
-			a.mu.Unlock()
-			if strings.Contains(lines.Text(), "Watching:") {
-				once.Do(func() { close(watching) })
-			}
-		}
-	}()
-	go func() {
-		defer close(a.done)
-		lines := bufio.NewScanner(out)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			var al alert
-			if json.Unmarshal(lines.Bytes(), &al) == nil && al.Rule != "" {
-				a.mu.Lock()
-				a.alerts = append(a.alerts, al)
-				a.mu.Unlock()
-			}
-		}
-	}()
+	a := &watcher{started, h}
 	h.t.Cleanup(a.stop)
-	select {
-	case <-watching:
-	case <-a.done:
-		h.t.Fatalf("the agent ended:\n%s", a.errors())
-	case <-time.After(20 * time.Second):
-		h.t.Fatalf("the agent does not watch:\n%s", a.errors())
+	if err := a.Watching(time.Minute); err != nil {
+		h.t.Fatal(err)
 	}
 	return a
 }
 
-func (a *agent) errors() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.stderr.String()
-}
-
 // stop ends the agent the way a user would, and wants a clean end.
-func (a *agent) stop() {
-	if a.cmd.ProcessState != nil {
-		return
-	}
-	_ = a.cmd.Process.Signal(syscall.SIGINT)
-	timer := time.AfterFunc(10*time.Second, func() { _ = a.cmd.Process.Kill() })
-	defer timer.Stop()
-	<-a.done
-	if err := a.cmd.Wait(); err != nil {
-		a.h.t.Errorf("agent did not end cleanly: %v\n%s", err, a.errors())
+func (a *watcher) stop() {
+	if err := a.Stop(endTime); err != nil {
+		a.h.t.Error(err)
 	}
 }
 
 // wait returns the first alert whose command line has text in it.
-func (a *agent) wait(t *testing.T, text string) alert {
+func (a *watcher) wait(t *testing.T, text string) alert {
 	t.Helper()
 	return a.find(t, "In a container", text)
 }
 
-func (a *agent) find(t *testing.T, rule, text string) alert {
+func (a *watcher) find(t *testing.T, rule, text string) alert {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		a.mu.Lock()
-		i := slices.IndexFunc(a.alerts, func(al alert) bool {
-			return al.Rule == rule && strings.Contains(fmt.Sprint(al.Fields["proc.cmdline"]), text)
-		})
-		var found alert
-		if i >= 0 {
-			found = a.alerts[i]
-		}
-		a.mu.Unlock()
-		if i >= 0 {
-			return found
+		for _, al := range a.Alerts() {
+			if al.Rule == rule && strings.Contains(fmt.Sprint(al.Fields["proc.cmdline"]), text) {
+				return alert{*al}
+			}
 		}
 	}
-	a.mu.Lock()
-	seen := len(a.alerts)
-	a.mu.Unlock()
-	t.Fatalf("no alert of %q about %q among %d\n%s", rule, text, seen, a.errors())
+	t.Fatalf("no alert of %q about %q among %d\n%s", rule, text, len(a.Alerts()), a.Log())
 	return alert{}
 }
 
 // has checks fields of an alert. A wanted value that begins with ~ is a part of
 // what there must be, nil stands for no value.
-func (al *alert) has(t *testing.T, want map[string]any) {
+func (al alert) has(t *testing.T, want map[string]any) {
 	t.Helper()
 	for field, w := range want {
 		got := al.Fields[field]

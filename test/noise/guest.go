@@ -128,10 +128,10 @@ func guestWatch() (lost string, err error) {
 		return "", err
 	}
 	time.Sleep(watch)
-	if lost, err = a.stop(); err != nil {
+	if lost, err = stopAgent(a); err != nil {
 		return "", err
 	}
-	for _, al := range a.alerts {
+	for _, al := range a.Alerts() {
 		line, err := json.Marshal(al)
 		if err != nil {
 			return "", err

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tiercel/tiercel/test/live/agent"
 	"github.com/tiercel/tiercel/test/vm/machine"
 )
 
@@ -118,7 +119,7 @@ func readIdle(path string) (*result, error) {
 		text = append(text, line)
 		// A login prompt may stand before it.
 		if _, rest, ok := strings.Cut(line, mark); ok {
-			a := new(alert)
+			a := new(agent.Alert)
 			if err := json.Unmarshal([]byte(rest), a); err != nil {
 				return nil, fmt.Errorf("%w: %s", err, rest)
 			}

@@ -9,10 +9,11 @@ import (
 	"testing"
 
 	"github.com/tiercel/tiercel/agent/config"
+	"github.com/tiercel/tiercel/test/live/agent"
 )
 
-func raised(rule string, fields map[string]any, ancestors ...string) *alert {
-	a := &alert{Rule: rule, Output: rule + " by somebody", Fields: map[string]any{}}
+func raised(rule string, fields map[string]any, ancestors ...string) *agent.Alert {
+	a := &agent.Alert{Rule: rule, Output: rule + " by somebody", Fields: map[string]any{}}
 	for k, v := range fields {
 		a.Fields[k] = v
 	}
@@ -25,7 +26,7 @@ func raised(rule string, fields map[string]any, ancestors ...string) *alert {
 func TestOnlyAlertsOfTheWorkCount(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		a    *alert
+		a    *agent.Alert
 		want bool
 	}{
 		{"its script", raised("r", nil, initName), true},
@@ -34,17 +35,17 @@ func TestOnlyAlertsOfTheWorkCount(t *testing.T) {
 		{"the start of its script", raised("r", map[string]any{"evt.type": "execve"}, initName), false},
 		{"a program that the script starts", raised("r", map[string]any{"evt.type": "execve"}, "bash", initName), true},
 	} {
-		if got := c.a.isOurs(); got != c.want {
+		if got := isOurs(c.a); got != c.want {
 			t.Errorf("%s: counts %v, want %v", c.name, got, c.want)
 		}
 	}
-	if got := raised("r", nil, "sh", "apt-get", "bash", initName, "noise").chain(); got != "sh < apt-get < bash" {
+	if got := chain(raised("r", nil, "sh", "apt-get", "bash", initName, "noise")); got != "sh < apt-get < bash" {
 		t.Errorf("chain %q", got)
 	}
 }
 
 func TestResultShowsEachKindOnce(t *testing.T) {
-	r := result{name: "work", lost: "0", alerts: []*alert{
+	r := result{name: "work", lost: "0", alerts: []*agent.Alert{
 		raised("B", map[string]any{"proc.name": "cat"}, "sh", initName), raised("B", map[string]any{"proc.name": "cat"}, "sh", initName),
 		raised("A", nil, "cron", initName),
 	}}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tiercel/tiercel/test/live/agent"
 )
 
 // result is what a work raised.
@@ -16,14 +18,14 @@ type result struct {
 	name, what string
 	took       time.Duration
 	lost       string
-	alerts     []*alert
+	alerts     []*agent.Alert
 	ran        []string // what cron and timers did meanwhile, where that was asked
 }
 
 // print says how much noise there was, and shows an alert of each rule.
 func (r *result) print(w io.Writer, all bool) {
 	fmt.Fprintf(w, "%-12s %d alerts in %v (%s events lost): %s\n", r.name, len(r.alerts), r.took.Round(time.Second), r.lost, r.what)
-	byRule := map[string][]*alert{}
+	byRule := map[string][]*agent.Alert{}
 	for _, a := range r.alerts {
 		byRule[a.Rule] = append(byRule[a.Rule], a)
 	}
@@ -33,9 +35,9 @@ func (r *result) print(w io.Writer, all bool) {
 		shown := map[string]bool{}
 		for _, a := range alerts {
 			name, _ := a.Fields["proc.name"].(string)
-			if key := name + a.chain(); all || !shown[key] {
+			if key := name + chain(a); all || !shown[key] {
 				shown[key] = true
-				fmt.Fprintf(w, "      %s\n        below %s\n", short(a.Output), a.chain())
+				fmt.Fprintf(w, "      %s\n        below %s\n", short(a.Output), chain(a))
 			}
 		}
 	}

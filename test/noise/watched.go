@@ -50,10 +50,10 @@ func (w *work) watched(ctx context.Context, o *options) (r *result, err error) {
 	began := time.Now()
 	err = perform(ctx, self, w.script, root, log)
 	r = &result{name: w.name, what: w.what, took: time.Since(began)}
-	lost, stopErr := a.stop()
+	lost, stopErr := stopAgent(a)
 	r.lost = lost
-	for _, al := range a.alerts {
-		if al.isOurs() {
+	for _, al := range a.Alerts() {
+		if isOurs(al) {
 			r.alerts = append(r.alerts, al)
 		}
 	}

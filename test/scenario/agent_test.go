@@ -3,123 +3,57 @@
 package scenario
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tiercel/tiercel/test/live/agent"
 )
 
-// alert is one line of the agent's JSON output.
-type alert struct {
-	Rule     string         `json:"rule"`
-	Priority string         `json:"priority"`
-	Output   string         `json:"output"`
-	Time     string         `json:"time"`
-	Source   string         `json:"source"`
-	Tags     []string       `json:"tags"`
-	Fields   map[string]any `json:"output_fields"`
-}
+// watcher is a running tiercel whose alerts are looked at by step.
+type watcher struct{ *agent.Agent }
 
-// agent is a running tiercel whose alerts are collected.
-type agent struct {
-	cmd    *exec.Cmd
-	stderr locked
-	mu     sync.Mutex
-	alerts []alert
-	done   chan struct{}
-}
-
-// locked is a buffer that can be read while it is written.
-type locked struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *locked) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// errors returns what the agent has written to standard error.
-func (a *agent) errors() string { return a.stderr.String() }
+// endTime is how long it may take to end, on a loaded machine.
+const endTime = time.Minute
 
 func build(t *testing.T, dir, pkg string) string {
 	t.Helper()
-	bin := filepath.Join(dir, filepath.Base(pkg))
-	cmd := exec.Command("go", "build", "-o", bin, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build %s: %v\n%s", pkg, err, out)
+	bin, err := agent.Build(dir, pkg)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return bin
 }
 
 // startAgent runs tiercel. Alerts tell which step provoked them, see run.
-func startAgent(t *testing.T, bin string, args ...string) *agent {
+func startAgent(t *testing.T, bin string, args ...string) *watcher {
 	t.Helper()
-	a := &agent{done: make(chan struct{})}
-	a.cmd = exec.Command(bin, append([]string{"-o", "json_output=true", "-o", "json_include_tags_property=true",
-		"-o", "append_output[0].extra_fields[0]=" + stepField}, args...)...)
-	a.cmd.Stderr = &a.stderr
-	out, err := a.cmd.StdoutPipe()
+	a, err := agent.Start(bin, append([]string{"-o", "json_include_tags_property=true", "-o", "append_output[0].extra_fields[0]=" + stepField}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(a.done)
-		lines := bufio.NewScanner(out)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			var al alert
-			if json.Unmarshal(lines.Bytes(), &al) == nil && al.Rule != "" {
-				a.mu.Lock()
-				a.alerts = append(a.alerts, al)
-				a.mu.Unlock()
-			}
-		}
-	}()
-	return a
+	return &watcher{a}
 }
 
 // stop ends the agent the way a user would, and wants a clean end.
-func (a *agent) stop(t *testing.T) {
+func (a *watcher) stop(t *testing.T) {
 	t.Helper()
-	_ = a.cmd.Process.Signal(syscall.SIGINT)
-	timer := time.AfterFunc(10*time.Second, func() { _ = a.cmd.Process.Kill() })
-	<-a.done
-	if err := a.cmd.Wait(); err != nil {
-		t.Errorf("agent did not end cleanly: %v\n%s", err, a.stderr.String())
+	if err := a.Stop(endTime); err != nil {
+		t.Error(err)
 	}
-	timer.Stop()
 }
 
 // since returns the alerts of a rule that came after the first n alerts.
-func (a *agent) since(n int, rule string) []alert {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var found []alert
-	for _, al := range a.alerts[n:] {
+func (a *watcher) since(n int, rule string) []*agent.Alert {
+	var found []*agent.Alert
+	for _, al := range a.Alerts()[n:] {
 		if al.Rule == rule {
 			found = append(found, al)
 		}
@@ -128,7 +62,7 @@ func (a *agent) since(n int, rule string) []alert {
 }
 
 // outputs returns the first lines of alerts.
-func outputs(alerts []alert) string {
+func outputs(alerts []*agent.Alert) string {
 	const most = 10
 	var b strings.Builder
 	for _, al := range alerts[:min(most, len(alerts))] {
@@ -140,11 +74,7 @@ func outputs(alerts []alert) string {
 	return b.String()
 }
 
-func (a *agent) count() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.alerts)
-}
+func (a *watcher) count() int { return len(a.Alerts()) }
 
 func eventually(d time.Duration, ok func() bool) bool {
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
@@ -178,11 +108,9 @@ func run(t *testing.T, provoke, what string) string {
 }
 
 // of returns the alerts of a step, those of one rule if it is named.
-func (a *agent) of(number, rule string) []alert {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var found []alert
-	for _, al := range a.alerts {
+func (a *watcher) of(number, rule string) []*agent.Alert {
+	var found []*agent.Alert
+	for _, al := range a.Alerts() {
 		if al.Fields[stepField] == number && (rule == "" || al.Rule == rule) {
 			found = append(found, al)
 		}
@@ -191,14 +119,13 @@ func (a *agent) of(number, rule string) []alert {
 }
 
 // waitReady provokes an alert until the first one comes.
-func waitReady(t *testing.T, a *agent, provoke string) {
+func waitReady(t *testing.T, a *watcher, provoke string) {
 	t.Helper()
 	if !eventually(10*time.Second, func() bool {
 		return len(a.of(run(t, provoke, "read-shadow"), "")) > 0 || a.count() > 0
 	}) {
-		_ = a.cmd.Process.Kill()
-		<-a.done
-		t.Fatalf("no alert within ten seconds of the start\n%s", a.errors())
+		a.Kill()
+		t.Fatalf("no alert within ten seconds of the start\n%s", a.Log())
 	}
 }
 
@@ -210,7 +137,7 @@ type wanted struct {
 }
 
 // check wants one alert whose fields all match.
-func check(t *testing.T, w wanted, found []alert) {
+func check(t *testing.T, w wanted, found []*agent.Alert) {
 	t.Helper()
 	if problems := w.misses(found); problems != nil {
 		t.Errorf("no alert of %q has the right fields:\n%s", w.rule, strings.Join(problems, "\n"))
@@ -218,7 +145,7 @@ func check(t *testing.T, w wanted, found []alert) {
 }
 
 // misses says of each alert what is wrong about it, or nothing if one is right.
-func (w wanted) misses(found []alert) []string {
+func (w wanted) misses(found []*agent.Alert) []string {
 	var problems []string
 	if len(found) == 0 {
 		problems = append(problems, "there is none")
@@ -238,8 +165,8 @@ func (w wanted) misses(found []alert) []string {
 		if al.Source != "syscall" || len(al.Tags) == 0 {
 			wrong = append(wrong, "source="+al.Source+" tags="+strings.Join(al.Tags, ","))
 		}
-		if when, err := time.Parse(time.RFC3339Nano, al.Time); err != nil || time.Since(when).Abs() > 30*time.Second {
-			wrong = append(wrong, "time="+al.Time)
+		if time.Since(al.Time).Abs() > 30*time.Second {
+			wrong = append(wrong, "time="+al.Time.String())
 		}
 		if len(wrong) == 0 {
 			return nil

@@ -92,7 +92,7 @@ func TestScenarioDefaultRules(t *testing.T) {
 	})
 	last := run(t, provoke, "read-shadow")
 	if !eventually(patience, func() bool { return len(a.of(last, "")) > 0 }) {
-		t.Fatalf("the last alert did not come\n%s", a.errors())
+		t.Fatalf("the last alert did not come\n%s", a.Log())
 	}
 	for step, does := range by {
 		for _, p := range does {
@@ -104,7 +104,7 @@ func TestScenarioDefaultRules(t *testing.T) {
 }
 
 // fires wants the alert of a rule about a step.
-func fires(t *testing.T, a *agent, step, number string, p play) {
+func fires(t *testing.T, a *watcher, step, number string, p play) {
 	t.Helper()
 	// A step may raise several alerts, of which the wanted one need not be the first.
 	w := wanted{p.Name, p.Priority.String(), fields[step]}

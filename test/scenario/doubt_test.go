@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tiercel/tiercel/test/live"
+	"github.com/tiercel/tiercel/test/live/agent"
 )
 
 // An agent that is held up loses events. What it says afterwards must show the
@@ -37,12 +38,12 @@ func TestScenarioLostEventsShowAsDoubt(t *testing.T) {
 	a := startAgent(t, tiercel, "-r", rules, "-o", "engine.kind=modern_ebpf", "-o", "engine.modern_ebpf.buf_size_preset=1",
 		"-o", "log_stderr=true", "-o", "log_syslog=false")
 	defer a.stop(t)
-	mark := func(name string) alert {
+	mark := func(name string) *agent.Alert {
 		t.Helper()
 		from := a.count()
 		open(filepath.Join(marks, name))
 		if !eventually(5*time.Second, func() bool { return len(a.since(from, "Mark")) > 0 }) {
-			t.Fatalf("no alert of %s\n%s", name, a.errors())
+			t.Fatalf("no alert of %s\n%s", name, a.Log())
 		}
 		return a.since(from, "Mark")[0]
 	}
@@ -50,7 +51,7 @@ func TestScenarioLostEventsShowAsDoubt(t *testing.T) {
 		open(filepath.Join(marks, "ready"))
 		return a.count() > 0
 	}) {
-		t.Fatalf("no first alert\n%s", a.errors())
+		t.Fatalf("no first alert\n%s", a.Log())
 	}
 	before := mark("before")
 	if n := before.Fields["evt.lost_before"]; n != 0.0 {
@@ -68,8 +69,8 @@ func TestScenarioLostEventsShowAsDoubt(t *testing.T) {
 	}()
 	<-full
 	hold(t, a, syscall.SIGCONT)
-	if !eventually(10*time.Second, func() bool { return strings.Contains(a.errors(), "Lost ") }) {
-		t.Fatalf("the loss is not reported\n%s", a.errors())
+	if !eventually(10*time.Second, func() bool { return strings.Contains(a.Log(), "Lost ") }) {
+		t.Fatalf("the loss is not reported\n%s", a.Log())
 	}
 	after := mark("after")
 	if n, ok := after.Fields["evt.lost_before"].(float64); !ok || n <= 0 {
@@ -96,9 +97,9 @@ func open(path string) {
 }
 
 // hold stops the agent, or lets it go on.
-func hold(t *testing.T, a *agent, s syscall.Signal) {
+func hold(t *testing.T, a *watcher, s syscall.Signal) {
 	t.Helper()
-	if err := a.cmd.Process.Signal(s); err != nil {
+	if err := a.Signal(s); err != nil {
 		t.Fatal(err)
 	}
 }

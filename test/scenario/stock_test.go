@@ -53,7 +53,7 @@ func TestScenarioStockRules(t *testing.T) {
 		t.Run(s.provoke, func(t *testing.T) {
 			number := run(t, provoke, s.provoke)
 			if !eventually(time.Second, func() bool { return len(a.of(number, s.rule)) > 0 }) {
-				t.Fatalf("no alert of %q within a second; instead:\n%s\n%s", s.rule, outputs(a.of(number, "")), a.errors())
+				t.Fatalf("no alert of %q within a second; instead:\n%s\n%s", s.rule, outputs(a.of(number, "")), a.Log())
 			}
 			check(t, s.wanted, a.of(number, s.rule))
 		})
