@@ -194,6 +194,9 @@ func compilePart(cat fields.Catalog, text string) (p part, n int, err *Error) {
 	node, length, perr := filter.ParseField(rest)
 	if t, ok := node.(*filter.Transform); ok && perr == nil {
 		optional := p.optional
+		if bare, l := withoutArgument(t, rest[:length]); bare != nil {
+			t, length = bare, l
+		}
 		p, err = compileTransform(cat, t, p.width)
 		p.optional = optional
 		return p, n + length, err
@@ -204,6 +207,21 @@ func compilePart(cat fields.Catalog, text string) (p part, n int, err *Error) {
 	}
 	p.ref = &ref
 	return p, n + length, nil
+}
+
+// withoutArgument returns a transformer without the argument behind it where it
+// takes none: then the brackets are literal text, as in the reference.
+func withoutArgument(t *filter.Transform, text string) (bare *filter.Transform, length int) {
+	if !t.HasArg || t.Name == "getopt" {
+		return nil, 0
+	}
+	for at := strings.LastIndexByte(text, '['); at > 0; at = strings.LastIndexByte(text[:at], '[') {
+		node, n, err := filter.ParseField(text[:at])
+		if b, ok := node.(*filter.Transform); ok && err == nil && n == at {
+			return b, n
+		}
+	}
+	return nil, 0
 }
 
 // maxWidth bounds the memory that a format can ask for.
@@ -341,10 +359,12 @@ func (f *Format) appendPrinted(dst []byte, p *part, ev *state.Event) (out []byte
 	from := len(dst)
 	dst = append(dst, p.word...)
 	start := len(dst)
-	if dst, ok = f.appendPart(dst, p, ev); !ok {
-		if p.optional {
-			return dst[:from], false
-		}
+	dst, ok = f.appendPart(dst, p, ev)
+	switch {
+	// Some fields have the text for a value that they lack (user.loginname).
+	case p.optional && (!ok || string(dst[start:]) == missing):
+		return dst[:from], false
+	case !ok:
 		dst = append(dst, missing...)
 	}
 	if p.width > 0 {

@@ -130,6 +130,9 @@ func (o *Object) appendValue(dst []byte, ref *fields.Ref) []byte {
 	if !ref.List {
 		return o.appendScalar(dst, ref, o.v.S, o.v.N)
 	}
+	if o.v.Len(ref.Type) == 0 { // as in the reference
+		return append(dst, "null"...)
+	}
 	dst = append(dst, '[')
 	for i := range o.v.Len(ref.Type) {
 		if i > 0 {

@@ -10,7 +10,7 @@ var _ = wantFields(map[string]map[string]string{
 		"evt.arg.request": "PTRACE_ATTACH", "proc.name": "provoke", "user.name": "root"},
 	"load-module": {
 		"evt.res": "E[A-Z]+", "proc.name": "provoke", "proc.cmdline": "provoke load-module", "user.name": "root"},
-	"setuid-bit-by-open":      {"fd.name": "/.*/provoked", "evt.arg.mode": "04755"},
+	"setuid-bit-by-open":      {"fs.path.name": "/.*/provoked", "evt.arg.mode": "04755"},
 	"load-module-as-modprobe": {"proc.name": "modprobe", "proc.exepath": "/tmp/.*/modprobe"},
 	"load-bpf":                {"evt.arg.cmd": "BPF_PROG_LOAD", "evt.res": "E[A-Z0-9]+"},
 	"userfaultfd-of-nobody":   {"user.uid": "65534"},

@@ -42,7 +42,7 @@ func init() {
 		"null-history":            hiding("/root", func() error { return os.Symlink("/dev/null", "/root/.bash_history") }),
 		"forget-history":          {run: command("bash", "-c", "unset HISTFILE")},
 		"save-history":            hiding("/root", command("bash", "-c", "HISTFILE=/root/.bash_history; set -o history; true; history -w")),
-		"old-save-history":        {run: as("bash", "rewrite-history")},
+		"old-save-history":        {run: installed("bash", "rewrite-history")},
 		"rewrite-history":         hiding("/root", open("/root/.bash_history", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)),
 		"stop-auditd":             {run: named("systemctl", "disable", "--now", "auditd.service")},
 		"kill-agent":              {run: inTemporary(killed("auditd", unix.SIGKILL))},
