@@ -102,7 +102,8 @@ if ! bin/tiercel --driver "$DRIVER" -M 1 >agent.log 2>&1; then
 fi
 say "tests"
 export TIERCEL_LIVE=require TIERCEL_DRIVER="$DRIVER"
-go test -count=1 -run Live ./test/fillers ./test/drivers || fail "the tests with $DRIVER on $(uname -r)"
+# One package after the other: both fill the rings. Their programs are not debugged here.
+go test -count=1 -p 1 -vet=off -ldflags='-s -w' -timeout 30m -run Live ./test/fillers ./test/drivers || fail "the tests with $DRIVER on $(uname -r)"
 if [ "$DRIVER" = kmod ]; then
 	bin/tiercel driver unload kmod || fail "the module cannot be unloaded"
 fi

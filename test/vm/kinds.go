@@ -43,9 +43,9 @@ var kinds = []kind{
 	{name: "hostile", carries: []string{"kmod", "bpf"}},
 	{name: "cost", carries: []string{"kmod", "bpf"}, tests: []string{"drivers"}, count: true, asked: true},
 	{name: "rate", carries: []string{"kmod", "bpf"}, tests: []string{"drivers"}, asked: true},
-	{name: "provision-modern_bpf", group: "provision", boot: "TIERCEL_DRIVER=modern_bpf", disk: true, asked: true, mib: 3072, time: 25 * time.Minute},
-	{name: "provision-kmod", group: "provision", boot: "TIERCEL_DRIVER=kmod", disk: true, asked: true, mib: 3072, time: 25 * time.Minute},
-	{name: "provision-bpf", group: "provision", boot: "TIERCEL_DRIVER=bpf", disk: true, asked: true, mib: 3072, time: 25 * time.Minute},
+	{name: "provision-modern_bpf", group: "provision", boot: "TIERCEL_DRIVER=modern_bpf", disk: true, asked: true, mib: 3072, time: time.Hour},
+	{name: "provision-kmod", group: "provision", boot: "TIERCEL_DRIVER=kmod", disk: true, asked: true, mib: 3072, time: time.Hour},
+	{name: "provision-bpf", group: "provision", boot: "TIERCEL_DRIVER=bpf", disk: true, asked: true, mib: 3072, time: time.Hour},
 }
 
 // fromBTF is the legacy probe where there are no headers.

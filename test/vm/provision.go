@@ -148,7 +148,7 @@ mkdir -p /var/tmp/tiercel
 tar -xf "$SOURCES" -C /var/tmp/tiercel
 cd /var/tmp/tiercel
 make build VERSION=vagrant
-go test -count=1 -run NoTestHasThisName ./test/fillers ./test/drivers
+go test -count=1 -p 1 -vet=off -ldflags='-s -w' -run NoTestHasThisName ./test/fillers ./test/drivers
 GOARCH=386 CGO_ENABLED=0 go build -o /dev/null ./test/fillers/testdata/compat
 rm -rf /var/tmp/tiercel`)
 	if err != nil {
