@@ -96,8 +96,9 @@ noise: build ## count the alerts of the default rules during ordinary work (ARGS
 portability: ## compile the shared probe sources as kernel module and as legacy probe
 	$(GO) test -count=1 -v -run Portab ./kmod/... ./bpf/...
 
-packages: ## deb, rpm, apk and tar of this commit, for amd64 and arm64, in dist/
-	$(GO) run -trimpath ./packaging/build -version '$(VERSION)' -tags '$(TAGS)' -ldflags '$(LDFLAGS)' $(ARGS)
+packages: ## deb, rpm, apk and tar of this commit, for amd64 and arm64, in dist/ (SIGN_KEY=file, SIGN_KEY_APK=file: signed)
+	@GOFLAGS= GOOS= GOARCH= $(GO) run -trimpath ./packaging/build -version '$(VERSION)' -tags '$(TAGS)' -ldflags '$(LDFLAGS)' \
+		$(if $(SIGN_KEY),-sign-key '$(SIGN_KEY)') $(if $(SIGN_KEY_APK),-sign-key-apk '$(SIGN_KEY_APK)') $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck, clang-format
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not formatted: $$out"; exit 1; }

@@ -43,7 +43,11 @@ func linkedModules(ctx context.Context, o *options, arch string) ([]linked, erro
 		"{{if .Standard}}std\t\t\t{{.Root}}\t{{.Root}}{{else}}{{.Module.Path}}\t{{.Module.Version}}\t{{.Module.Main}}\t{{.Module.Dir}}\t{{.Dir}}{{end}}",
 		"./agent/cmd/tiercel")
 	c.Dir = o.sources
-	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	env, err := o.environ(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.Env = append(slices.Clip(env), "GOOS=linux", "GOARCH="+arch)
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	out, err := c.Output()

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -29,6 +30,8 @@ type options struct {
 	squeeze  string   // how deb and rpm are compressed
 	sources  string   // root of the sources
 	made     []string // paths of the packages
+	signer   *signer  // nil: packages are not signed
+	env      []string // of what is run, once environ has made it
 	progress func(format string, args ...any)
 }
 
@@ -41,12 +44,17 @@ func main() {
 		tags    = flag.String("tags", "", "build `tags`")
 		ldflags = flag.String("ldflags", "", "`options` of the linker")
 		squeeze = flag.String("compression", "xz", "`kind` of compression of deb and rpm; gzip is for tests: faster, larger")
+		signKey = flag.String("sign-key", "", "sign deb, rpm and the sums with the PGP secret key in this `file`; its passphrase is in "+passphraseName)
+		apkKey  = flag.String("sign-key-apk", "", "sign apk with the RSA secret key in this `file` (PEM); the passphrase is the same")
 	)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	o := &options{out: *out, archs: list(*archs), formats: list(*formats), tags: *tags, ldflags: *ldflags, squeeze: *squeeze, sources: ".",
 		progress: func(format string, args ...any) { fmt.Printf(format+"\n", args...) }}
+	if *signKey != "" || *apkKey != "" {
+		o.signer = &signer{pgp: *signKey, rsa: *apkKey, passphrase: os.Getenv(passphraseName)}
+	}
 	if err := run(ctx, o, *version); err != nil {
 		fmt.Fprintln(os.Stderr, "packages:", err)
 		os.Exit(1)
@@ -99,10 +107,13 @@ func build(ctx context.Context, o *options) error {
 		return err
 	}
 	tools := map[string]string{}
-	for _, name := range []string{"nfpm", "cyclonedx-gomod"} {
+	for _, name := range []string{"nfpm", "cyclonedx-gomod", "sign"} {
 		if tools[name], err = tool(ctx, o, name); err != nil {
 			return err
 		}
+	}
+	if err := o.signer.prepare(ctx, tools["sign"], work); err != nil {
+		return err
 	}
 	for _, arch := range o.archs {
 		s := &stage{options: o, arch: arch, dir: filepath.Join(work, arch), tools: tools}
@@ -113,7 +124,10 @@ func build(ctx context.Context, o *options) error {
 			return fmt.Errorf("%s: %w", arch, err)
 		}
 	}
-	return writeSums(o.out, o.made)
+	if err := writeSums(o.out, o.made); err != nil {
+		return err
+	}
+	return o.signer.sums(ctx, tools["sign"], filepath.Join(o.out, sumsFile))
 }
 
 // tool builds a program that the build runs, unless Go has it in its cache, and
@@ -121,7 +135,10 @@ func build(ctx context.Context, o *options) error {
 func tool(ctx context.Context, o *options, name string) (string, error) {
 	c := exec.CommandContext(ctx, "go", "tool", "-n", name)
 	c.Dir = filepath.Join(o.sources, "packaging/tools")
-	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	var err error
+	if c.Env, err = o.environ(ctx); err != nil {
+		return "", err
+	}
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	out, err := c.Output()
@@ -133,7 +150,7 @@ func tool(ctx context.Context, o *options, name string) (string, error) {
 
 // removeOld takes away packages of earlier builds, so that dist/*.deb are those of this one.
 func removeOld(dir string) error {
-	for _, pattern := range []string{"*.deb", "*.rpm", "*.apk", "tiercel-*-linux-*.tar.gz"} {
+	for _, pattern := range []string{"*.deb", "*.rpm", "*.apk", "tiercel-*-linux-*.tar.gz", sumsFile + "*"} {
 		old, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			return err
@@ -147,12 +164,15 @@ func removeOld(dir string) error {
 	return nil
 }
 
-// command runs a program in a folder of the sources. What changes the binary and may
-// stand in the builder's environment is set: the packages are for every processor.
+// command runs a program in a folder of the sources.
 func command(ctx context.Context, o *options, dir string, env []string, name string, args ...string) error {
+	all, err := o.environ(ctx)
+	if err != nil {
+		return err
+	}
 	c := exec.CommandContext(ctx, name, args...)
 	c.Dir = filepath.Join(o.sources, dir)
-	c.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", fmt.Sprintf("SOURCE_DATE_EPOCH=%d", o.epoch)), env...)
+	c.Env = append(slices.Clip(all), env...)
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
 	}

@@ -58,7 +58,11 @@ func (s *stage) nfpm(ctx context.Context, pkg, format string) error {
 	}
 	c := exec.CommandContext(ctx, s.tools["nfpm"], "package", "-f", recipe, "-p", format, "-t", s.out+"/")
 	c.Dir = s.dir
-	c.Env = append(os.Environ(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", s.epoch))
+	all, err := s.environ(ctx)
+	if err != nil {
+		return err
+	}
+	c.Env = append(slices.Clip(all), s.signer.environ()...)
 	out, err := c.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("nfpm package -p %s: %w\n%s", format, err, out)

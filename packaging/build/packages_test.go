@@ -60,15 +60,26 @@ const testLDFlags = "-s -w -X github.com/tiercel/tiercel/agent.Version=" + testV
 
 // buildIn runs the build as make packages does, behind a shell command that changes
 // what must not matter.
-func buildIn(sources, out, before, archs string) error {
-	c := exec.Command("sh", "-c", before+` && exec go run -trimpath ./packaging/build -version "$0" -tags grpcnotrace -ldflags "$1" -out "$2" -arch "$3" -compression gzip`,
-		testVersion, testLDFlags, out, archs)
-	c.Dir = sources
-	c.Env = append(os.Environ(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", testEpoch), "CGO_ENABLED=0")
-	if text, err := c.CombinedOutput(); err != nil {
+func buildIn(sources, out, before, archs string, more ...string) error {
+	program := out + "-build"
+	if text, err := runs(sources, "go", "build", "-trimpath", "-o", program, "./packaging/build"); err != nil {
+		return fmt.Errorf("%w\n%s", err, text)
+	}
+	defer os.Remove(program)
+	args := append([]string{"-c", before + ` && exec "$0" "$@"`, program, "-version", testVersion, "-tags", "grpcnotrace", "-ldflags", testLDFlags,
+		"-out", out, "-arch", archs, "-compression", "gzip"}, more...)
+	if text, err := runs(sources, "sh", args...); err != nil {
 		return fmt.Errorf("%w\n%s", err, text)
 	}
 	return nil
+}
+
+// runs runs a program of the build, and returns what it says.
+func runs(dir, name string, args ...string) ([]byte, error) {
+	c := exec.Command(name, args...)
+	c.Dir = dir
+	c.Env = append(os.Environ(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", testEpoch), "CGO_ENABLED=0")
+	return c.CombinedOutput()
 }
 
 // built returns the path of a package.
@@ -369,8 +380,13 @@ func TestTheSumsAreThoseOfThePackages(t *testing.T) {
 	}
 }
 
+// hostileGo are settings of Go that change what it makes; a part is in the file that
+// `go env -w` writes.
+const hostileGo = ` && printf 'GOAMD64=v3\nGOFLAGS=-tags=netgo\n' >"$TMPDIR/goenv" && export GOENV="$TMPDIR/goenv" ` +
+	`GOARM64=v9.0 GOEXPERIMENT=nogreenteagc GOFIPS140=latest GOWORK="$TMPDIR/none.work" GO_EXTLINK_ENABLED=1`
+
 // The sources are copied to another folder; there everything is built again, later,
-// in another time zone and language, and with another umask.
+// in another time zone and language, with another umask and other settings of Go.
 func TestTheSameSourcesGiveTheSameBytes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds everything a second time")
@@ -384,7 +400,8 @@ func TestTheSameSourcesGiveTheSameBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := t.TempDir()
-	if err := buildIn(elsewhere, out, "umask 077 && export TZ=Pacific/Auckland LC_ALL=C.UTF-8 HOSTNAME=elsewhere", "amd64"); err != nil {
+	t.Setenv("TMPDIR", t.TempDir())
+	if err := buildIn(elsewhere, out, "umask 077 && export TZ=Pacific/Auckland LC_ALL=C.UTF-8 HOSTNAME=elsewhere"+hostileGo, "amd64"); err != nil {
 		t.Fatal(err)
 	}
 	again, err := os.ReadFile(filepath.Join(out, sumsFile))

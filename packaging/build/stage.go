@@ -285,6 +285,7 @@ func (s *stage) recipe(pkg, format string) (string, error) {
 	if err := t.Execute(&b, map[string]any{
 		"Arch": s.arch, "Version": version, "Module": s.version.Pkg, "Format": format, "Maintainer": maintainer, "Homepage": homepage,
 		"Time": time.Unix(s.epoch, 0).UTC().Format(time.RFC3339), "License": licenceExpression(s.modules), "Licences": licenceFiles, "Compression": s.squeeze,
+		"Key": s.signer.key(format),
 	}); err != nil {
 		return "", err
 	}
