@@ -117,8 +117,10 @@ func ResolvePrefix(cat Catalog, text string) (ref Ref, n int, err error) {
 			if err == nil {
 				return ref, end + argLen, nil
 			}
+			// As in the reference, an argument that does not fit is literal
+			// text behind the field, if the field stands without one, too.
 			if _, unknown := err.(*UnknownFieldError); !unknown {
-				return Ref{}, 0, err
+				refused = err
 			}
 		}
 		ref, err = Resolve(cat, name[:end], "", false)

@@ -80,6 +80,7 @@ func TestResolvePrefixTakesTheLongestField(t *testing.T) {
 		"proc.name[1]":               "proc.name",
 		"proc.aname[2]x":             "proc.aname[2]",
 		"proc.aname[2":               "proc.aname",
+		"proc.aname[x]":              "proc.aname",
 		`proc.env["A B"] `:           `proc.env["A B"]`,
 		"evt.arg.flags,":             "evt.arg.flags",
 		"evt.type(":                  "evt.type",
@@ -95,7 +96,7 @@ func TestResolvePrefixTakesTheLongestField(t *testing.T) {
 			t.Errorf("%q: %q, %v; want %q", text, text[:n], err, want)
 		}
 	}
-	for _, text := range []string{"", ".", "proc", "proc.", "x.y", "[1]", "evt.arg", "proc.aname[x]"} {
+	for _, text := range []string{"", ".", "proc", "proc.", "x.y", "[1]", "evt.arg", "evt.arg[x"} {
 		if _, n, err := fields.ResolvePrefix(fields.Default(), text); err == nil || n != 0 {
 			t.Errorf("%q: took %d bytes", text, n)
 		}

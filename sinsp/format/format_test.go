@@ -160,7 +160,6 @@ func TestWhatAuthorsRead(t *testing.T) {
 	}{
 		{"x %proc.nme", unknown, "there is no field proc.nme", "proc.name", 2},
 		{"%nothing.like.it", unknown, "there is no field nothing.like.it", "", 0},
-		{"%proc.aname[x]", unknown, "x is not a valid number", "", 0},
 		{"%evt.arg", unknown, "field evt.arg requires an argument", "", 0},
 		{"a %evt.arg.nosuch", unknown, "unknown event argument nosuch", "", 2},
 		{"%evt.type.is.nosuch", unknown, "unknown event type nosuch", "", 0},

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/tiercel/tiercel/agent/selection"
 	"github.com/tiercel/tiercel/sinsp/evtset"
+	"github.com/tiercel/tiercel/sinsp/fields"
 	"github.com/tiercel/tiercel/sinsp/fields/fieldtest"
 	"github.com/tiercel/tiercel/sinsp/filter"
 	"github.com/tiercel/tiercel/sinsp/format"
@@ -156,9 +158,19 @@ func runSelection(raw json.RawMessage) error {
 	return nil
 }
 
+// catalogOf is the catalog of a case's fields, whose numbers may need all 64 bits.
+func catalogOf(raw json.RawMessage) (fields.Catalog, error) {
+	var c struct{ Fields map[string]any }
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&c); err != nil {
+		return nil, err
+	}
+	return fieldtest.Mock(c.Fields)
+}
+
 func runFilterEval(raw json.RawMessage) error {
 	var c struct {
-		Fields    map[string]any
 		Expr      string
 		CompileOK bool `json:"compile_ok"`
 		Match     bool
@@ -168,7 +180,7 @@ func runFilterEval(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return err
 	}
-	cat, err := fieldtest.Mock(c.Fields)
+	cat, err := catalogOf(raw)
 	if err != nil {
 		return err
 	}
@@ -204,7 +216,6 @@ func runFilterEval(raw json.RawMessage) error {
 func runOutputFormat(raw json.RawMessage) error {
 	var c struct {
 		Format  string
-		Fields  map[string]any
 		OK      bool
 		Printed *bool
 		Text    *string
@@ -214,7 +225,7 @@ func runOutputFormat(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return err
 	}
-	cat, err := fieldtest.Mock(c.Fields)
+	cat, err := catalogOf(raw)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tiercel/tiercel/scap"
@@ -191,6 +192,9 @@ func scalar(t scap.ParamType, in any) (fields.Value, error) {
 	case json.Number:
 		if n, err := x.Int64(); err == nil && t != scap.PTDouble {
 			return fields.Value{N: uint64(n)}, nil
+		}
+		if n, err := strconv.ParseUint(x.String(), 10, 64); err == nil && t != scap.PTDouble {
+			return fields.Value{N: n}, nil
 		}
 		n, err := x.Float64()
 		return number(t, n), err

@@ -3,6 +3,7 @@
 package fieldtest
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -15,14 +16,15 @@ func TestMock(t *testing.T) {
 		"proc.name": "cat", "proc.aname[2]": "sshd", "proc.env[HOME]": "/root", "proc.env[A B]": "1", "evt.arg.flags": "O_RDWR",
 		"evt.rawres": -2.0, "proc.is_exe_writable": true, "thread.cpu": 3.25, "fd.sip": "10.0.0.1",
 		"fd.types": []any{"file", "pipe"}, "fd.types[type]": []any{"x"}, "evt.buffer": map[string]any{"hex": "00ff"},
-		"fd.ip": []any{"10.0.0.1", "::1"},
+		"fd.ip": []any{"10.0.0.1", "::1"}, "evt.num": json.Number("18446744073709551615"), "proc.pid": json.Number("-9223372036854775807"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
 		"proc.name": "cat", "proc.aname[2]": "sshd", "proc.aname[3]": "", "proc.env['HOME']": "/root", `proc.env["A B"]`: "1",
-		"evt.arg.flags": "O_RDWR", "evt.arg[flags]": "O_RDWR", "evt.rawres": "-2", "proc.is_exe_writable": "true",
+		"evt.arg.flags": "O_RDWR", "evt.arg[flags]": "O_RDWR", "evt.rawres": "-2",
+		"evt.num": "18446744073709551615", "proc.pid": "-9223372036854775807", "proc.is_exe_writable": "true",
 		"thread.cpu": "3.2", "fd.sip": "10.0.0.1", "fd.types": "(file,pipe)", "evt.buffer": "..", "proc.pname": "",
 	} {
 		ref, _, err := fields.ResolvePrefix(cat, name)

@@ -47,7 +47,7 @@ func TestRunLooksUpWhatIsWatchedAndStops(t *testing.T) {
 	for seen := map[string]bool{}; len(seen) < 2; {
 		seen[<-asked] = true
 	}
-	for deadline := time.Now().Add(5 * time.Second); len(names(r, one)) == 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); len(names(r, one)) == 0 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	cancel()
