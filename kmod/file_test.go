@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -37,15 +38,16 @@ func TestAFileIsHeldAgainstKernelAndRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	api := strconv.Itoa(apiVersion)
 	for _, c := range []struct {
 		name string
 		file File
 		says string
 	}{
-		{"it fits", File{Release: "6.1.0-9", Version: "1", API: "1", Schema: schema}, ""},
-		{"another kernel", File{Release: "6.1.0-8", Version: "1", API: "1", Schema: schema}, "was built for the kernel 6.1.0-8, not for 6.1.0-9"},
-		{"other events", File{Release: "6.1.0-9", Version: "0.9", API: "1", Schema: "old"}, "is of another version (0.9: interface 1, events old; needed: 1, " + schema},
-		{"another interface", File{Release: "6.1.0-9", Version: "2.0", API: "2", Schema: schema}, "is of another version (2.0: interface 2, events"},
+		{"it fits", File{Release: "6.1.0-9", Version: "1", API: api, Schema: schema}, ""},
+		{"another kernel", File{Release: "6.1.0-8", Version: "1", API: api, Schema: schema}, "was built for the kernel 6.1.0-8, not for 6.1.0-9"},
+		{"other events", File{Release: "6.1.0-9", Version: "0.9", API: api, Schema: "old"}, "is of another version (0.9: interface " + api + ", events old; needed: " + api + ", " + schema},
+		{"another interface", File{Release: "6.1.0-9", Version: "2.0", API: "9", Schema: schema}, "is of another version (2.0: interface 9, events"},
 		{"somebody else's module", File{Release: "6.1.0-9"}, "is of another version"},
 	} {
 		err := c.file.Check("x.ko", "6.1.0-9")

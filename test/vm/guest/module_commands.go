@@ -58,10 +58,11 @@ func unbuildable() error {
 
 // notOurFiles are what a user may take for the module.
 func notOurFiles() error {
-	schema, err := kmod.Schema()
+	ours, err := kmod.ReadFile(modulePlace())
 	if err != nil {
 		return err
 	}
+	schema := ours.Schema
 	b, err := os.ReadFile(modulePlace())
 	if err != nil {
 		return err
@@ -84,8 +85,8 @@ func notOurFiles() error {
 		step{"driver load kmod --file /tmp/text.ko", true, "is no kernel module"},
 		step{"driver load kmod --file /tmp/stale.ko", true, "is of another version"},
 		step{"driver load kmod --file /tmp/foreign.ko", true, "was built for the kernel 9.99"},
-		step{"driver load kmod --file /modules/other-api.ko", true, "is of another version (vmtest: interface 91,"},
-		step{"driver load kmod --file /modules/other-schema.ko", true, "is of another version (vmtest: interface 1, events -"},
+		step{"driver load kmod --file /modules/other-api.ko", true, "is of another version (vmtest: interface 9" + ours.API + ","},
+		step{"driver load kmod --file /modules/other-schema.ko", true, "is of another version (vmtest: interface " + ours.API + ", events -"},
 		step{"driver load kmod --file /modules/foreign.ko", true, "is of another version"},
 	)
 }
@@ -140,9 +141,13 @@ func inPod() error {
 // says so, does not touch them, and goes on with another driver where it is told to.
 func otherVersions() error {
 	const fallback = "--driver kmod -M 1 -o log_syslog=false -o log_stderr=true -o engine.fallback[]=modern_bpf"
+	ours, err := kmod.ReadFile(modulePlace())
+	if err != nil {
+		return err
+	}
 	for name, says := range map[string]string{
-		"other-api":    "the loaded module is of another version (vmtest: interface 91,",
-		"other-schema": "the loaded module is of another version (vmtest: interface 1, events -",
+		"other-api":    "the loaded module is of another version (vmtest: interface 9" + ours.API + ",",
+		"other-schema": "the loaded module is of another version (vmtest: interface " + ours.API + ", events -",
 		"foreign":      "it is somebody else's",
 	} {
 		if err := kmod.Load("/modules/" + name + ".ko"); err != nil {
