@@ -8,12 +8,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-for dir in packaging/image test/manifests; do
-	if ! said=$(go list -C "$dir" -deps -test ./... 2>&1 >/dev/null); then
-		tail -3 <<<"$said"
-		grep -qE 'dial tcp|lookup |i/o timeout|module lookup disabled|TLS handshake|connection re|50[0-9] ' <<<"$said" || exit 1
-		echo "manifests SKIPPED: the modules of $dir/go.mod are neither in $(go env GOMODCACHE) nor to be had from $(go env GOPROXY)"
-		exit 3
-	fi
-done
-exec make -s manifests-test
+stage=manifests
+# shellcheck source=test/needs.sh
+. test/needs.sh
+
+need_modules packaging/image ./...
+need_modules test/manifests ./...
+make -s manifests-test

@@ -13,20 +13,25 @@ import (
 	"github.com/tiercel/tiercel/test/vm/machine"
 )
 
-func TestScriptIsSound(t *testing.T) {
+func TestScriptsAreSound(t *testing.T) {
 	if _, err := exec.LookPath("shellcheck"); err != nil {
 		t.Skip("needs shellcheck (apt-get install shellcheck)")
 	}
-	if out, err := exec.Command("shellcheck", "ci.sh").CombinedOutput(); err != nil {
+	scripts, err := filepath.Glob("../*/ci.sh")
+	if err != nil || len(scripts) < 3 {
+		t.Fatalf("%v, %v", scripts, err)
+	}
+	args := append([]string{"-x", "-P", "SCRIPTDIR/../..", "../needs.sh"}, scripts...)
+	if out, err := exec.Command("shellcheck", args...).CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
 }
 
-// What the machine does not have is told by the exit status that CI takes for a
-// skip, and by its name.
-func TestScriptSaysWhatTheMachineLacks(t *testing.T) {
+// bare runs a stage with these programs alone and an empty home.
+func bare(t *testing.T, script string, programs []string, env ...string) (status int, said string) {
+	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"bash", "dirname", "id"} {
+	for _, name := range append(programs, "bash", "dirname", "id", "mktemp", "rm", "tail", "grep") {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			t.Skip(err)
@@ -35,12 +40,37 @@ func TestScriptSaysWhatTheMachineLacks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("bash", "ci.sh")
-	cmd.Env = []string{"PATH=" + dir, "HOME=" + dir}
+	cmd := exec.Command("bash", script)
+	cmd.Env = append(env, "PATH="+dir, "HOME="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != exitMissing || !strings.Contains(string(out), "vmtest SKIPPED: ") {
-		t.Errorf("%v: %s", err, out)
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), string(out)
+}
+
+// What the machine or the network does not have is told by the exit status that CI
+// takes for a skip, and by its name in the last line.
+func TestScriptsSayWhatIsLacking(t *testing.T) {
+	for script, name := range map[string]string{"ci.sh": "vmtest", "../pkg/ci.sh": "pkgtest"} {
+		status, said := bare(t, script, nil)
+		if status != exitMissing || !strings.HasPrefix(said, name+" SKIPPED: ") || strings.Count(said, "\n") != 1 {
+			t.Errorf("%s without apt-get: %d, %s", script, status, said)
+		}
+	}
+	status, said := bare(t, "../manifests/ci.sh", nil)
+	if status != exitMissing || !strings.HasPrefix(said, "manifests SKIPPED: needs Go") {
+		t.Errorf("without Go: %d, %s", status, said)
+	}
+	if testing.Short() {
+		t.Skip("-short was given")
+	}
+	offline := []string{"GOPROXY=http://127.0.0.1:9", "GOTOOLCHAIN=local"}
+	status, said = bare(t, "../manifests/ci.sh", []string{"go"}, offline...)
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	if last := lines[len(lines)-1]; status != exitMissing || !strings.HasPrefix(last, "manifests SKIPPED: the modules of packaging/image/go.mod are neither in ") {
+		t.Errorf("without a network: %d, %s", status, said)
 	}
 }
 
