@@ -139,9 +139,9 @@ var fixed = []struct {
 	keep    func(next, now *config.Config)
 }{
 	{"engine", func(next, now *config.Config) {
-		ratio := next.Engine.SamplingRatio
+		ratio, names := next.Engine.SamplingRatio, next.Engine.CheckNames
 		next.Engine = now.Engine
-		next.Engine.SamplingRatio = ratio
+		next.Engine.SamplingRatio, next.Engine.CheckNames = ratio, names
 	}},
 	{"containers", func(next, now *config.Config) { next.Containers = now.Containers }},
 	{"state", func(next, now *config.Config) { next.State = now.State }},
@@ -157,7 +157,7 @@ var fixed = []struct {
 }
 
 // movable are keys of fixed parts that can change while the agent runs.
-var movable = []string{"engine.modern_ebpf.sampling_ratio"}
+var movable = []string{"engine.modern_ebpf.sampling_ratio", "engine.check_names"}
 
 // keep puts what only a restart can change back to what it is.
 func keep(next, now *config.Config) {

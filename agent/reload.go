@@ -221,7 +221,7 @@ func (l *reloader) apply(old *config.Config) {
 	r := l.run
 	r.setLog()
 	if drv := l.loop.drv; drv != nil {
-		if err := r.sample(drv, max(old.Engine.SamplingRatio, 1)); err != nil {
+		if err := errors.Join(r.sample(drv, max(old.Engine.SamplingRatio, 1)), r.checkNames(drv, old.Engine.CheckNames)); err != nil {
 			r.log.Error("Reload: " + err.Error())
 		}
 	}

@@ -3,10 +3,12 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/tiercel/tiercel/agent/config"
 	"github.com/tiercel/tiercel/agent/selection"
 	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp"
@@ -103,7 +105,7 @@ func (r *run) applySelection() (done bool, err error) {
 		return true, noDriver(fmt.Errorf("select system calls: %w", err))
 	}
 	r.logDegraded(applied)
-	if err := r.sample(drv, 1); err != nil {
+	if err := errors.Join(r.sample(drv, 1), r.checkNames(drv, config.CheckRaced)); err != nil {
 		return true, err
 	}
 	return false, r.opening.start()
@@ -129,6 +131,27 @@ func (r *run) sample(drv scap.Driver, now uint32) error {
 	}
 	if ratio > 1 {
 		r.log.Info(fmt.Sprintf("Sampling: of calls that carry no state, those of the first 1/%d of each second are collected", ratio))
+	}
+	return nil
+}
+
+// nameChecker is a driver that can hold the names of all opens against what was
+// opened.
+type nameChecker interface{ SetNameCheck(all bool) error }
+
+// checkNames puts engine.check_names in force; now is the value that is.
+func (r *run) checkNames(drv scap.Driver, now string) error {
+	want := r.cfg.Engine.CheckNames
+	if want == now {
+		return nil
+	}
+	c, ok := drv.(nameChecker)
+	if !ok {
+		r.log.Warn("engine.check_names has no effect: the driver " + drv.Name() + " cannot check names")
+		return nil
+	}
+	if err := c.SetNameCheck(want == config.CheckAlways); err != nil {
+		return fmt.Errorf("engine.check_names: %w", err)
 	}
 	return nil
 }

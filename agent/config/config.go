@@ -86,10 +86,17 @@ type RuleSwitch struct {
 	Tag    string
 }
 
+// Values of Engine.CheckNames.
+const (
+	CheckRaced  = "raced"  // of processes that somebody could have tampered with
+	CheckAlways = "always" // of all
+)
+
 // Engine says where events come from.
 type Engine struct {
 	Kind            string   // modern_ebpf, kmod, bpf, auto, replay, nodriver
 	Fallback        []string // drivers in place of one that cannot run
+	CheckNames      string   // of whom names are held against objects: CheckRaced or CheckAlways
 	KmodPreset      int64
 	KmodDropFailed  bool
 	CPUsPerBuffer   uint32

@@ -44,6 +44,8 @@ var Keys = []Key{
 		dst: func(c *Config) any { return &c.Engine.Kind }},
 	{Path: "engine.fallback", Ours: true, Doc: "drivers to use, in this order, when engine.kind names one that cannot run; the log says so. Without it that is an error; auto tries all anyway",
 		dst: func(c *Config) any { return &c.Engine.Fallback }},
+	{Path: "engine.check_names", Default: CheckRaced, Ours: true, Doc: "of whom the names of opened files are held against the files: raced (processes with threads or shared memory) or always. Where they differ the rules see both; always tells of files behind links",
+		dst: func(c *Config) any { return &c.Engine.CheckNames }, shape: enum(CheckRaced, CheckAlways)},
 	{Path: "engine.kmod.buf_size_preset", Default: "4", Doc: "ring size: 1 is 1 MiB, each step doubles it",
 		dst: func(c *Config) any { return &c.Engine.KmodPreset }},
 	{Path: "engine.kmod.drop_failed_exit", Default: "false", Doc: "do not collect failed calls",

@@ -3,6 +3,7 @@
 package scaptest
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -228,6 +229,14 @@ func (d *Driver) SetInterestingSyscalls(s scap.Selection) (scap.Applied, error) 
 		}
 	}
 	return applied, nil
+}
+
+// SetNameCheck only notes that it was called.
+func (d *Driver) SetNameCheck(all bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls = append(d.calls, fmt.Sprintf("SetNameCheck %v", all))
+	return nil
 }
 
 // Start lets the script go on.
