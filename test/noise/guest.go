@@ -4,99 +4,14 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/tiercel/tiercel/test/vm/disk"
 )
-
-// bootMachine is process 1 of the idle machine: it mounts the disk, puts on it
-// what came with the kernel and lets systemd take over.
-func bootMachine() {
-	fmt.Println("@@FAIL boot:", boot())
-	powerOff()
-}
-
-func powerOff() {
-	unix.Sync()
-	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
-	select {}
-}
-
-func boot() error {
-	for _, dir := range []string{"/dev", "/proc"} {
-		kind := map[string]string{"/dev": "devtmpfs", "/proc": "proc"}[dir]
-		if err := unix.Mount(kind, dir, kind, 0, ""); err != nil {
-			return fmt.Errorf("%s: %w", dir, err)
-		}
-	}
-	if fd, err := unix.Open("/dev/console", unix.O_RDWR, 0); err == nil {
-		for i := range 3 {
-			_ = unix.Dup2(fd, i)
-		}
-	}
-	drivers, _ := filepath.Glob("/modules/*.ko")
-	for _, path := range drivers {
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(unix.FinitModule(int(f.Fd()), "", 0), f.Close()); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	const disk = "/dev/vda"
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if _, err := os.Stat(disk); err == nil {
-			break
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("there is no %s", disk)
-		}
-	}
-	if err := errors.Join(os.Mkdir("/new", 0o755), unix.Mount(disk, "/new", "ext4", 0, "")); err != nil {
-		return err
-	}
-	if err := copyTree("/payload", "/new"); err != nil {
-		return err
-	}
-	for _, dir := range []string{"/dev", "/proc"} {
-		if err := unix.Mount(dir, "/new"+dir, "", unix.MS_MOVE, ""); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(unix.Chdir("/new"), unix.Mount(".", "/", "", unix.MS_MOVE, ""), unix.Chroot("."), unix.Chdir("/")); err != nil {
-		return err
-	}
-	return unix.Exec("/sbin/init", []string{"/sbin/init"}, []string{"TERM=linux"})
-}
-
-func copyTree(from, to string) error {
-	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		target := to + strings.TrimPrefix(path, from)
-		if d.IsDir() {
-			return os.MkdirAll(target, 0o755)
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(target, b, info.Mode().Perm())
-	})
-}
 
 // guest watches the machine that it runs in, tells of every alert on the
 // console and switches off.
@@ -110,7 +25,7 @@ func guest() {
 	} else {
 		fmt.Println("@@DONE " + lost)
 	}
-	powerOff()
+	disk.PowerOff()
 }
 
 func guestWatch() (lost string, err error) {

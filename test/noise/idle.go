@@ -9,13 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/tiercel/tiercel/test/live/agent"
+	"github.com/tiercel/tiercel/test/vm/disk"
 	"github.com/tiercel/tiercel/test/vm/machine"
 )
 
@@ -28,7 +27,6 @@ const (
 	// its work of an hour (6:17), a day (6:25), a week (6:47) and a month (6:52).
 	startAt = "2027-08-01T23:53:00"
 
-	idleSuite    = "bookworm"
 	idlePackages = "systemd,systemd-sysv,dbus,udev,kmod,procps,cron,logrotate,rsyslog,openssh-server,man-db,apt-utils,ca-certificates,iproute2,e2fsprogs,util-linux,passwd,login,unattended-upgrades"
 
 	place   = "/srv/noise/"
@@ -75,7 +73,7 @@ func watchIdle(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	disk, err := idleDisk(ctx, o.cache)
+	file, err := idleDebian.Make(ctx, filepath.Join(o.cache, "idle-"+disk.Suite))
 	if err != nil {
 		return err
 	}
@@ -88,12 +86,13 @@ func watchIdle(ctx context.Context, o *options) error {
 	if err := idleInitramfs(initramfs, kernel, o); err != nil {
 		return err
 	}
-	m := machine.Machine{
-		Image: kernel.Image, Initramfs: []string{initramfs}, MiB: 1024, Console: filepath.Join(dir, "console"), Time: o.idle + bootTime + settle,
-		Append: "rdinit=/init root=/dev/vda loglevel=3 systemd.show_status=0",
-		Extra:  []string{"-drive", "file=" + disk + ",if=virtio,format=raw,snapshot=on", "-rtc", "base=" + startAt},
-	}
+	m := disk.Machine(kernel, file, initramfs, "")
+	m.Console, m.Time = filepath.Join(dir, "console"), o.idle+bootTime+settle
+	m.Extra = append(m.Extra, "-rtc", "base="+startAt)
 	runErr := m.Run(ctx)
+	if errors.Is(runErr, machine.ErrSilent) { // a start that QEMU lost
+		runErr = m.Run(ctx)
+	}
 	r, err := readIdle(m.Console)
 	if err == nil {
 		r.took = o.idle
@@ -138,81 +137,42 @@ func readIdle(path string) (*result, error) {
 	return r, lines.Err()
 }
 
-// idleDisk makes a file system with a Debian that boots with systemd, once.
-func idleDisk(ctx context.Context, cache string) (string, error) {
-	dir := filepath.Join(cache, "idle-"+idleSuite)
-	disk := filepath.Join(dir, "disk")
-	return disk, machine.Once(dir, func(dir string) error {
-		root := filepath.Join(dir, "root")
-		if err := command(ctx, "debootstrap", "--variant=minbase", "--include="+idlePackages, idleSuite, root, "http://deb.debian.org/debian"); err != nil {
-			return err
-		}
-		for name, text := range map[string]string{
+// idleDebian is that of the machine, with a unit that watches it.
+var idleDebian = disk.Debian{
+	Include: idlePackages, MiB: 1500,
+	Furnish: func(ctx context.Context, root string) error {
+		if err := disk.WriteFiles(root, map[string]string{
 			"etc/hostname": "idle\n", "etc/hosts": "127.0.0.1 localhost idle\n", "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
 			"etc/systemd/system/noise.service": "[Unit]\nDescription=counts alerts\n\n[Service]\nType=idle\nExecStart=" + place +
 				"noise guest\n\n[Install]\nWantedBy=multi-user.target\n",
-		} {
-			if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o644); err != nil {
-				return err
-			}
-		}
-		if err := command(ctx, "chroot", root, "systemctl", "enable", "noise.service"); err != nil {
+		}); err != nil {
 			return err
 		}
-		if err := command(ctx, "mke2fs", "-q", "-t", "ext4", "-m", "0", "-d", root, filepath.Join(dir, "disk"), "1500M"); err != nil {
-			return err
-		}
-		return os.RemoveAll(root)
-	})
+		return disk.Command(ctx, "chroot", root, "systemctl", "enable", "noise.service")
+	},
 }
-
-// command runs a program whose mounts end with it: what debootstrap mounts below
-// its folder, when it is killed, must not be there when the folder is removed.
-func command(ctx context.Context, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", name, err, machine.Tail(string(out), 2000))
-	}
-	return nil
-}
-
-// modules are what the kernel needs to see its disk, in the order in which they
-// need each other.
-var modules = []string{"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"}
 
 // idleInitramfs is what the machine starts with: this program as process 1, and
 // what it puts onto the disk.
 func idleInitramfs(path string, kernel *machine.Kernel, o *options) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
-	}
-	a := machine.NewInitramfs(f)
-	a.File("init", self)
-	for i, m := range modules {
-		found, _ := filepath.Glob(filepath.Join(kernel.Root, "lib/modules", kernel.Release, "kernel/drivers/*", m+".ko"))
-		if len(found) == 1 { // else it is built in
-			a.File(fmt.Sprintf("modules/%02d.ko", i), found[0])
-		}
-	}
-	payload := "payload" + place
-	a.File(payload+"noise", self)
-	a.File(payload+"tiercel", o.agent)
-	a.Text(payload+"time", o.idle.String(), 0o644)
-	for path, text := range arranged {
-		a.Text("payload/"+path, text, 0o640)
 	}
 	rules, err := filepath.Glob(filepath.Join(o.rules, "*.yaml"))
 	if err != nil || len(rules) == 0 {
 		return fmt.Errorf("no rules in %s: %v", o.rules, err)
 	}
-	for _, rule := range rules {
-		a.File(payload+"rules/"+filepath.Base(rule), rule)
-	}
-	return errors.Join(a.Close(), f.Close())
+	return disk.Initramfs(path, kernel, self, func(a *machine.Initramfs) {
+		for path, text := range arranged {
+			a.Text(filepath.Join(disk.Payload, path), text, 0o640)
+		}
+		payload := disk.Payload + place
+		a.File(payload+"noise", self)
+		a.File(payload+"tiercel", o.agent)
+		a.Text(payload+"time", o.idle.String(), 0o644)
+		for _, rule := range rules {
+			a.File(payload+"rules/"+filepath.Base(rule), rule)
+		}
+	})
 }

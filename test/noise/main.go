@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/tiercel/tiercel/test/vm/disk"
 )
 
 // options are what the command line asks for.
@@ -29,7 +31,7 @@ func main() {
 		os.Exit(first(os.Args[2:]))
 	}
 	if os.Getpid() == 1 {
-		bootMachine()
+		disk.Boot()
 	}
 	if len(os.Args) == 2 && os.Args[1] == "guest" {
 		guest()

@@ -93,18 +93,3 @@ func TestAgentIsGivenAConfigurationThatItTakes(t *testing.T) {
 		t.Errorf("%v, %v", err, c.Warnings)
 	}
 }
-
-// What debootstrap mounts when it is killed would be emptied together with its
-// folder: the host's /proc, /sys and /dev among it.
-func TestMountsEndWithTheProgram(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
-	dir := t.TempDir()
-	if err := command(t.Context(), "sh", "-c", "mount -t tmpfs none "+dir+" && : >"+dir+"/mounted"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "mounted")); err == nil {
-		t.Error("the mount of a program that has ended is still there")
-	}
-}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tiercel/tiercel/test/vm/disk"
 )
 
 // watched does the work under the eyes of an agent.
@@ -91,16 +93,15 @@ func perform(ctx context.Context, self, script, root string, out io.Writer) erro
 // debian mounts a fresh Debian that forgets what is done to it. The one below is
 // made once.
 func debian(ctx context.Context, cache, dir string) (string, error) {
-	base := filepath.Join(cache, "bookworm")
+	base := filepath.Join(cache, disk.Suite)
 	if _, err := os.Stat(filepath.Join(base, "usr/bin/apt-get")); err != nil {
 		part := base + ".part"
 		if err := errors.Join(os.RemoveAll(part), os.MkdirAll(cache, 0o755)); err != nil {
 			return "", err
 		}
 		fmt.Printf("making a Debian in %s\n", base)
-		err := command(ctx, "debootstrap", "--variant=minbase", "--include=ca-certificates,apt-utils", "bookworm", part, "http://deb.debian.org/debian")
-		if err != nil {
-			return "", fmt.Errorf("%w (apt-get install debootstrap?)", err)
+		if err := disk.Debootstrap(ctx, part, "ca-certificates,apt-utils"); err != nil {
+			return "", err
 		}
 		if err := os.Rename(part, base); err != nil {
 			return "", err

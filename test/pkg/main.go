@@ -13,11 +13,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tiercel/tiercel/test/vm/disk"
 	"github.com/tiercel/tiercel/test/vm/machine"
 )
 
@@ -35,7 +35,7 @@ const unavailable = 3
 func main() {
 	err := run()
 	var archive *machine.UnavailableError
-	var bootstrap unreachableError
+	var bootstrap *disk.UnreachableError
 	switch {
 	case errors.As(err, &archive), errors.As(err, &bootstrap):
 		fmt.Fprintln(os.Stderr, "pkgtest: skipped:", err)
@@ -156,7 +156,7 @@ func prepare(ctx context.Context, o *options) (*world, error) {
 	})
 	if slices.ContainsFunc(o.stories, func(s *story) bool { return s.name != rpmStory }) {
 		ready("disk", func() (err error) {
-			w.disk, err = makeDisk(ctx, o.cache)
+			w.disk, err = debian.Make(ctx, filepath.Join(o.cache, "pkgtest-"+disk.Suite))
 			return err
 		})
 		ready("kernel", func() (err error) {
@@ -170,26 +170,13 @@ func prepare(ctx context.Context, o *options) (*world, error) {
 		})
 		ready("guest", func() error {
 			w.guest = filepath.Join(w.dir, "guest")
-			return command(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", w.guest, "./test/pkg/guest")
+			return disk.Command(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", w.guest, "./test/pkg/guest")
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(w.dir))
 	}
 	return w, nil
-}
-
-// command runs a program whose mounts end with it: what debootstrap has mounted
-// when it is killed must not be there when its folder is removed. The error holds
-// what it said last.
-func command(ctx context.Context, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "LC_ALL=C")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, machine.Tail(string(out), 2000))
-	}
-	return nil
 }
 
 // report prints what each story found out, and the console of those that failed.

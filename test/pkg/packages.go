@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/tiercel/tiercel/test/vm/disk"
 	"github.com/tiercel/tiercel/test/vm/machine"
 )
 
@@ -45,7 +46,7 @@ func makePackages(ctx context.Context, dir, kept string) (*packages, error) {
 	}{{oldVersion, &p.old, &p.oldRPM}, {newVersion, &p.new, &p.newRPM}} {
 		out := filepath.Join(kept, r.version)
 		if err := machine.Once(out, func(out string) error {
-			return command(ctx, "make", "-s", "packages", "VERSION="+r.version, "ARGS=-arch amd64 -formats deb,rpm -out "+out)
+			return disk.Command(ctx, "make", "-s", "packages", "VERSION="+r.version, "ARGS=-arch amd64 -formats deb,rpm -out "+out)
 		}); err != nil {
 			return nil, err
 		}
@@ -84,7 +85,7 @@ func one(dir, pattern string) (string, error) {
 // rewrite makes a deb that differs in one file.
 func rewrite(ctx context.Context, from, to, file string, change func(string) string) (string, error) {
 	dir := to + ".d"
-	if err := command(ctx, "dpkg-deb", "-R", from, dir); err != nil {
+	if err := disk.Command(ctx, "dpkg-deb", "-R", from, dir); err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(dir)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tiercel/tiercel/test/vm/disk"
 	"github.com/tiercel/tiercel/test/vm/machine"
 )
 
@@ -101,7 +102,7 @@ func runRPM(ctx context.Context, w *world) (machine.Said, error) {
 func newRPMRoot(ctx context.Context, w *world) (*rpmRoot, error) {
 	whole := filepath.Join(w.cache, "pkgtest-rpm")
 	if err := machine.Once(whole, func(dir string) error {
-		a, err := machine.NewArchive(w.cache, "pkgtest-rpm", machine.AMD64.Name, "debian "+suite)
+		a, err := machine.NewArchive(w.cache, "pkgtest-rpm", machine.AMD64.Name, "debian "+disk.Suite)
 		if err != nil {
 			return err
 		}
@@ -110,11 +111,11 @@ func newRPMRoot(ctx context.Context, w *world) (*rpmRoot, error) {
 		return nil, err
 	}
 	r := &rpmRoot{ctx, filepath.Join(w.dir, "rpmroot")}
-	if err := command(ctx, "cp", "-a", whole, r.dir); err != nil {
+	if err := disk.Command(ctx, "cp", "-a", whole, r.dir); err != nil {
 		return nil, err
 	}
 	for name, file := range map[string]string{"old.rpm": w.packages.oldRPM, "new.rpm": w.packages.newRPM} {
-		if err := command(ctx, "install", "-D", "-m", "644", file, filepath.Join(r.dir, "packages", name)); err != nil {
+		if err := disk.Command(ctx, "install", "-D", "-m", "644", file, filepath.Join(r.dir, "packages", name)); err != nil {
 			return nil, err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tiercel/tiercel/test/vm/disk"
 	"github.com/tiercel/tiercel/test/vm/machine"
 )
 
@@ -43,12 +44,8 @@ func (s *story) run(ctx context.Context, w *world) {
 	}
 	console := filepath.Join(dir, "console")
 	for range 2 { // QEMU's crashes are not ours
-		m := machine.Machine{
-			Image: w.kernel.Image, Initramfs: []string{filepath.Join(dir, "initramfs")}, MiB: 1024, Console: console, Time: storyTime,
-			Append: "rdinit=/init root=/dev/vda loglevel=3 systemd.show_status=0 PKGTEST=" + s.name + " " + s.boot,
-			// Nothing that is written outlives the machine.
-			Extra: []string{"-drive", "file=" + w.disk + ",if=virtio,format=raw,snapshot=on"},
-		}
+		m := disk.Machine(w.kernel, w.disk, filepath.Join(dir, "initramfs"), "PKGTEST="+s.name+" "+s.boot)
+		m.Console, m.Time = console, storyTime
 		s.err = m.Run(ctx)
 		said, err := machine.ReadConsole(console)
 		s.said, s.err = said, errors.Join(s.err, err)
@@ -61,36 +58,22 @@ func (s *story) run(ctx context.Context, w *world) {
 	}
 }
 
-// modules are what the kernel needs to see its disk, in the order in which they
-// need each other.
-var modules = []string{"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"}
-
-// initramfs makes what the machine starts with: the program that mounts the
-// disk, and what the story needs, which it puts onto the disk.
+// initramfs makes what the machine starts with: the program that lives the
+// story, and what it needs.
 func (s *story) initramfs(w *world, path string) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	a := machine.NewInitramfs(f)
-	a.File("init", w.guest)
-	for i, m := range modules {
-		found, _ := filepath.Glob(filepath.Join(w.kernel.Root, "lib/modules", w.kernel.Release, "kernel/drivers/*", m+".ko"))
-		if len(found) == 1 { // else it is built in
-			a.File(fmt.Sprintf("modules/%02d.ko", i), found[0])
+	return disk.Initramfs(path, w.kernel, w.guest, func(a *machine.Initramfs) {
+		const place = disk.Payload + "/srv/pkgtest/"
+		a.File(place+"guest", w.guest)
+		p := w.packages
+		for name, file := range map[string]string{"old.deb": p.plain, "new.deb": p.new, "packed.deb": p.old, "foreign.deb": p.foreign} {
+			a.File(place+name, file)
 		}
-	}
-	a.File("payload/srv/pkgtest/guest", w.guest)
-	p := w.packages
-	for name, file := range map[string]string{"old.deb": p.plain, "new.deb": p.new, "packed.deb": p.old, "foreign.deb": p.foreign} {
-		a.File("payload/srv/pkgtest/"+name, file)
-	}
-	if s.drivers {
-		for file, place := range w.drivers {
-			a.File("payload/srv/pkgtest/drivers"+place, file)
+		if s.drivers {
+			for file, to := range w.drivers {
+				a.File(place+"drivers"+to, file)
+			}
 		}
-	}
-	return errors.Join(a.Close(), f.Close())
+	})
 }
 
 func (s *story) verdict() string {
