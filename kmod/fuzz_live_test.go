@@ -155,7 +155,7 @@ func stillWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b scap.Batch
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
+	for range 200 { // no span of time: clocks of emulated machines jump
 		unix.Getuid()
 		if err := d.Next(&b, 50*time.Millisecond); err != nil {
 			t.Fatal(err)

@@ -79,10 +79,11 @@ func newConsumer(t *testing.T) *consumer {
 	return c
 }
 
-// read takes all events until it is stopped and nothing is left.
+// read takes all events until it is stopped and nothing is left: rings that have
+// been quiet are looked at every 160 ms only.
 func (c *consumer) read() error {
 	var b scap.Batch
-	for {
+	for empty := 0; empty < 20; {
 		last := c.stop.Load()
 		if err := c.Next(&b, 20*time.Millisecond); err != nil {
 			return err
@@ -90,10 +91,11 @@ func (c *consumer) read() error {
 		n := len(b.Events)
 		c.got.Add(int64(n))
 		c.Release(&b)
-		if last && n == 0 {
-			return nil
+		if empty++; !last || n > 0 {
+			empty = 0
 		}
 	}
+	return nil
 }
 
 // accounts ends the reading and holds what was counted against what was done.
@@ -209,7 +211,7 @@ func TestLiveCPUsGoAndComeUnderLoad(t *testing.T) {
 		}
 	})
 	rounds := 0
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); rounds++ {
+	for end := time.Now().Add(5 * time.Second); rounds < 3 || time.Now().Before(end); rounds++ {
 		cpu.turn(false)
 		cpu.turn(true)
 	}
@@ -217,7 +219,4 @@ func TestLiveCPUsGoAndComeUnderLoad(t *testing.T) {
 	group.Wait()
 	st := c.accounts(t, calls.Load())
 	t.Logf("CPU 1 went and came %d times; %d calls, %d delivered", rounds, calls.Load(), st.Delivered)
-	if rounds < 2 {
-		t.Error("that was no test")
-	}
 }
