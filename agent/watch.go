@@ -74,7 +74,6 @@ type watcher struct {
 	outputStats   []output.OutputStats
 	stats         scap.Stats
 	what, trouble string    // for the service manager: what runs, and why the last reload failed
-	last          toldTwice // the call of the last alert
 	retired       []retired // matches of rules that a reload has taken away, one entry a rule
 
 	timeouts, maxTimeouts uint64 // reads in a row without an event
@@ -205,10 +204,6 @@ func (w *watcher) look(ev *state.Event) {
 	w.events++
 	w.counts.Count(ev.Event)
 	for _, rule := range w.matcher.Match(ev) {
-		if w.player == nil && w.last.alerted(ev, rule) {
-			w.matcher.Forget(rule)
-			continue
-		}
 		w.detected++
 		w.capture.OnMatch(rule)
 		if w.maker.outputs[rule.Index].waits && w.hold(ev, rule) {

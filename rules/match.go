@@ -4,7 +4,6 @@ package rules
 
 import (
 	"fmt"
-	"slices"
 	"sync/atomic"
 
 	"github.com/tiercel/tiercel/sinsp/program"
@@ -103,13 +102,6 @@ func (m *Matcher) Matches(yield func(*Rule, uint64) bool) {
 		if !yield(r, m.costs[i].base.Matches+m.costs[i].matches.Load()) {
 			return
 		}
-	}
-}
-
-// Forget takes back that the rule has matched the last event: nothing comes of it.
-func (m *Matcher) Forget(r *Rule) {
-	if id := slices.Index(m.rules, r); id >= 0 {
-		m.costs[id].matches.Add(^uint64(0))
 	}
 }
 

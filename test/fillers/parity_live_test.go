@@ -6,6 +6,7 @@ package fillers
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -129,6 +130,9 @@ func parity(t *testing.T, last bool) (lost string, done bool) {
 		if _, err := w.driver.SetInterestingSyscalls(everything()); err != nil {
 			t.Fatalf("%s: %v", kind, err)
 		}
+		if err := w.driver.(interface{ SetNameCheck(bool) error }).SetNameCheck(true); err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
 		all = append(all, w)
 	}
 	for _, w := range all {
@@ -141,7 +145,8 @@ func parity(t *testing.T, last bool) (lost string, done bool) {
 	for _, c := range calls {
 		c.do()
 	}
-	tids := append([]int64{mine, forks(t)}, scenario(t, compat)...)
+	played := scenario(t, compat)
+	tids := append([]int64{mine, forks(t)}, played...)
 	unix.RawSyscall(markCall, 0, 0, 0)
 	for _, w := range all {
 		if err := w.driver.Stop(); err != nil {
@@ -172,7 +177,21 @@ func parity(t *testing.T, last bool) (lost string, done bool) {
 		t.Errorf("drivers lose events each time: %s", lost)
 	}
 	compare(t, all, tids, mine)
+	if !opens(all[0].events[played[2]], "/real/file") {
+		t.Error("a file behind a link is not told under its own name")
+	}
 	return "", true
+}
+
+// opens reports whether a name that ends so is in the events.
+func opens(events []*scap.Event, end string) bool {
+	return slices.ContainsFunc(events, func(e *scap.Event) bool {
+		name, _ := e.Str(1)
+		if e.Type() == scap.EvOpenatV2X {
+			name, _ = e.Str(2)
+		}
+		return strings.HasSuffix(name, end)
+	})
 }
 
 // markCall is the call that the scenario lies between; nothing else makes it.
@@ -333,6 +352,16 @@ func scenario(t *testing.T, compat string) []int64 {
 		}
 		tids = append(tids, int64(cmd.Process.Pid))
 	}
+	// A process without threads, which names its file by way of a link.
+	dir := t.TempDir()
+	if err := errors.Join(os.Mkdir(dir+"/real", 0o755), os.Symlink("real", dir+"/link"), os.WriteFile(dir+"/real/file", nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	cat := exec.Command("cat", dir+"/link/file")
+	if err := cat.Run(); err != nil {
+		t.Errorf("scenario: %v", err)
+	}
+	tids = append(tids, int64(cat.Process.Pid))
 	if cmd := exec.Command(compat, t.TempDir()+"/file"); cmd.Run() == nil { // not every kernel runs 32-bit programs
 		tids = append(tids, int64(cmd.Process.Pid))
 	} else if cmd.Process != nil {
