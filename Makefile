@@ -72,8 +72,8 @@ generate: ## remake everything that is generated: tables, fillers, compiled prob
 check-generate: generate ## fail when generating changes anything that is committed
 	@git diff --exit-code --stat && test -z "$$(git status --porcelain)" || { git status --short; echo "generated files are not up to date: run make generate and commit"; exit 1; }
 
-vmtest: ## the drivers' tests in virtual machines with other kernels (KERNELS="5.10 7" DRIVERS="kmod"); needs QEMU 10 and root
-	$(SUDO) $(GO) run ./test/vm -kernels '$(KERNELS)' -drivers '$(DRIVERS)'
+vmtest: ## the drivers' tests in virtual machines with other kernels (KERNELS="5.10 7" DRIVERS="kmod" ARGS=-resume); needs QEMU 10 and root
+	$(SUDO) $(GO) run ./test/vm -kernels '$(KERNELS)' -drivers '$(DRIVERS)' $(ARGS)
 
 vagrant-test: ## the drivers' tests on a real distribution (BOX=debian12 DRIVER=kmod); needs vagrant and a provider
 	git archive -o .vagrant-sources.tar HEAD

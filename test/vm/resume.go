@@ -90,5 +90,8 @@ func sources() (commit, tree string) {
 		return string(bytes.TrimSpace(out))
 	}
 	commit = strings.Replace(git("describe", "--always", "--abbrev=12", "--exclude=*", "--dirty"), "-dirty", " with changes", 1)
+	if commit == "" {
+		commit = "unknown (no clone)"
+	}
 	return commit, git("rev-parse", "HEAD^{tree}")
 }
