@@ -52,7 +52,7 @@ func inContainer(t *testing.T, condition string) (*watcher, *container.Mailbox, 
 
 func (t *text) await(tb testing.TB, want string) {
 	tb.Helper()
-	for end := time.Now().Add(5 * time.Second); !strings.Contains(t.String(), want); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !strings.Contains(t.String(), want); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			tb.Fatalf("no %q in %q", want, t)
 		}

@@ -18,7 +18,7 @@ import (
 // inFile waits for a text in a file.
 func (w *world) inFile(path, want string) {
 	w.t.Helper()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		content, _ := os.ReadFile(path)
 		if strings.Contains(string(content), want) {
 			return
@@ -87,7 +87,7 @@ func freePort(t *testing.T) int {
 func (w *world) get(url, want string) {
 	w.t.Helper()
 	var last string
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if resp, err := http.Get(url); err != nil {
 			last = err.Error()
 		} else {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/tiercel/tiercel/drivers"
 	"github.com/tiercel/tiercel/scap"
@@ -203,7 +202,7 @@ func TestReplayWaitsForASlowReader(t *testing.T) {
 	slow := &slowWriter{gate: make(chan struct{})}
 	w.sys.Stdout = slow
 	w.start()
-	time.Sleep(20 * time.Millisecond) // the queue fills up meanwhile, or it does not matter
+	w.until(&w.err, "Replaying events")
 	close(slow.gate)
 	if s := w.wait(); s != 0 {
 		t.Fatalf("status %d: %s", s, &w.err)

@@ -29,7 +29,7 @@ func TestLiveAnEventComesWhenOneIsAskedFor(t *testing.T) {
 	}
 	endProcess()
 	var batch scap.Batch
-	for end := time.Now().Add(5 * time.Second); ; {
+	for end := time.Now().Add(time.Minute); ; {
 		if err := d.Next(&batch, 100*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}

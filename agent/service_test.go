@@ -35,7 +35,7 @@ func (w *world) managed() (next func() string) {
 	return func() string {
 		w.t.Helper()
 		buf := make([]byte, 4096)
-		if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			w.t.Fatal(err)
 		}
 		n, err := conn.Read(buf)

@@ -47,7 +47,7 @@ func TestLiveAProbeFromThisKernelsBTFTellsEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b scap.Batch
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); d.Release(&b) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); d.Release(&b) {
 		if err := d.Next(&b, 10*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,10 @@ import (
 	"time"
 )
 
+// bombLimit is what no bomb that was let through would keep to, and a busy machine
+// does.
+const bombLimit = 2 * time.Minute
+
 // Files that are small but would grow beyond all measure must be refused
 // quickly.
 func TestBombsAreRefused(t *testing.T) {
@@ -36,7 +40,7 @@ func TestBombsAreRefused(t *testing.T) {
 			if got.Code != tt.code || !strings.Contains(got.Message, tt.msg) {
 				t.Errorf("%s: %s, want %s with %q", got.Code, got.Message, tt.code, tt.msg)
 			}
-			if d := time.Since(start); d > 10*time.Second {
+			if d := time.Since(start); d > bombLimit {
 				t.Errorf("took %v", d)
 			}
 		})
@@ -51,7 +55,7 @@ func TestAppendingForEverIsRefused(t *testing.T) {
 	if rep.OK() || rep.Files[0].Errors[0].Message != "Too much is appended, again and again" {
 		t.Errorf("%.200v", rep.Err())
 	}
-	if d := time.Since(start); d > 10*time.Second {
+	if d := time.Since(start); d > bombLimit {
 		t.Errorf("took %v", d)
 	}
 	if n := len(rep.Files[0].Warnings); n > maxWarnings {
@@ -99,7 +103,7 @@ func TestOneLongLineIsReadQuickly(t *testing.T) {
 		if at.Offset != b.Len()-len("{macro: last}]") || at.Column != at.Offset {
 			t.Errorf("error at %+v, want the last item of %d bytes", at, b.Len())
 		}
-		if d := time.Since(start); d > 10*time.Second {
+		if d := time.Since(start); d > bombLimit {
 			t.Errorf("took %v", d)
 		}
 	}

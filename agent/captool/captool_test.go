@@ -161,7 +161,7 @@ type slowHost struct {
 
 func (h slowHost) Scan(fn func(*procfs.Process) error) error {
 	var s scap.Stats
-	for end := time.Now().Add(5 * time.Second); s.Delivered < 2 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); s.Delivered < 2 && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		_ = h.driver.Stats(&s)
 	}
 	return h.host.Scan(fn)
@@ -173,7 +173,7 @@ func TestWhatHappensDuringTheScanIsRecordedToo(t *testing.T) {
 	w.driver.Play(open(1, 3, "/etc/shadow")).Play(write(2, 3)).Play(getpid(3)).End()
 	start := time.Now()
 	w.record(cmdline.Capture{})
-	if took := time.Since(start); took > 4*time.Second {
+	if took := time.Since(start); took > 50*time.Second {
 		t.Errorf("nobody read the rings during the scan, which took %v", took)
 	}
 	w.want(w.print(cmdline.Capture{}), "1 cat bash openat /etc/shadow", "2 cat bash write /etc/shadow", "3 cat bash getpid <NA>")

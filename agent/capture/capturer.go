@@ -256,8 +256,8 @@ func (c *Capturer) Tick(now time.Time) {
 	}
 }
 
-// closeWithin is what the writer gets to write the rest.
-const closeWithin = 2 * time.Second
+// closeWithin is what the writer gets to write the rest; tests have more time.
+var closeWithin = 2 * time.Second
 
 // Close ends the capture that is under way.
 func (c *Capturer) Close() {

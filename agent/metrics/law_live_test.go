@@ -40,7 +40,7 @@ func TestSeenIsDeliveredAndDroppedUnderLoad(t *testing.T) {
 	}()
 	b, batch, got := NewBoard(), scap.Batch{}, Sample{}
 	samples, lost := 0, uint64(0)
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end) && (samples < 2000 || lost == 0); samples++ {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end) && (samples < 2000 || lost == 0); samples++ {
 		if samples%100 == 0 { // seldom: the ring fills
 			if err := drv.Next(&batch, time.Millisecond); err != nil {
 				t.Fatal(err)

@@ -25,7 +25,7 @@ func listen(t *testing.T) (read func() string) {
 	return func() string {
 		t.Helper()
 		buf := make([]byte, 4096)
-		if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		n, err := conn.Read(buf)

@@ -107,7 +107,7 @@ func await(t *testing.T, w *Watcher) {
 	t.Helper()
 	select {
 	case <-w.Changed():
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the change is not told of")
 	}
 }
@@ -165,6 +165,15 @@ func TestTheSecondSwapIsToldOfToo(t *testing.T) {
 }
 
 func TestManyChangesAreOne(t *testing.T) {
+	for end := time.Now().Add(time.Minute); !manyChanges(t); {
+		if time.Now().After(end) {
+			t.Fatal("this machine never makes twenty writes without a pause")
+		}
+	}
+}
+
+// manyChanges reports whether the changes came without a pause between them.
+func manyChanges(t *testing.T) bool {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "rules.yaml")
 	write(t, path, "0")
@@ -172,12 +181,13 @@ func TestManyChangesAreOne(t *testing.T) {
 	defer w.Close()
 	w.Set(file(dir))
 	start := time.Now()
+	var last time.Time
 	for range 20 {
+		last = time.Now()
 		write(t, path, "1")
 	}
-	last := time.Now()
-	if last.Sub(start) > 200*time.Millisecond {
-		t.Skipf("the machine took %v for twenty writes", last.Sub(start))
+	if time.Since(start) > 200*time.Millisecond {
+		return false
 	}
 	await(t, w)
 	if d := time.Since(last); d < 200*time.Millisecond {
@@ -191,6 +201,7 @@ func TestManyChangesAreOne(t *testing.T) {
 	if w.Dirty() {
 		t.Error("dirty without a change")
 	}
+	return true
 }
 
 func TestDirtyTellsOfAChangeThatIsHeldBack(t *testing.T) {
@@ -200,7 +211,7 @@ func TestDirtyTellsOfAChangeThatIsHeldBack(t *testing.T) {
 	defer w.Close()
 	w.Set(file(dir))
 	write(t, filepath.Join(dir, "rules.yaml"), "1")
-	for end := time.Now().Add(5 * time.Second); !w.Dirty(); runtime.Gosched() {
+	for end := time.Now().Add(time.Minute); !w.Dirty(); runtime.Gosched() {
 		if time.Now().After(end) {
 			t.Fatal("not dirty")
 		}
@@ -275,7 +286,7 @@ func TestNothingOutlivesClose(t *testing.T) {
 			t.Error("Set after Close has an effect")
 		}
 	}
-	for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+	for end := time.Now().Add(time.Minute); runtime.NumGoroutine() > before; runtime.Gosched() {
 		if time.Now().After(end) {
 			t.Fatalf("%d goroutines before, %d after", before, runtime.NumGoroutine())
 		}

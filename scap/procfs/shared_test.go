@@ -74,11 +74,10 @@ func TestWorkersStopWithTheCaller(t *testing.T) {
 		t.Errorf("%v after %d", err, n)
 	}
 	// A goroutine counts until a moment after it is done.
-	for range 100 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if runtime.NumGoroutine() <= before {
 			return
 		}
-		time.Sleep(time.Millisecond)
 	}
 	t.Errorf("%d goroutines before, %d after", before, runtime.NumGoroutine())
 }

@@ -155,7 +155,7 @@ func TestAConcurrentProducerLosesNothing(t *testing.T) {
 	}()
 	var b scap.Batch
 	due := int64(0)
-	for deadline := time.Now().Add(8 * time.Second); due < n && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); due < n && time.Now().Before(deadline); {
 		if err := rd.Next(&b, 10*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}

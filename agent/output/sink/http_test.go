@@ -518,6 +518,19 @@ func TestBadURLsAreRefusedAtTheStartWithoutShowingThem(t *testing.T) {
 }
 
 func TestManyQuickAnswersAreNoBlockedOutput(t *testing.T) {
+	const tries = 5 // on a machine that stands still for a moment no answer is quick
+	var log []observer.LoggedEntry
+	for range tries {
+		if log = blockedByQuickAnswers(t); len(log) == 0 {
+			return
+		}
+	}
+	t.Errorf("log: %v", log)
+}
+
+// blockedByQuickAnswers delivers alerts that take longer than the timeout
+// together, and each far less.
+func blockedByQuickAnswers(t *testing.T) []observer.LoggedEntry {
 	core, logs := observer.New(zapcore.DebugLevel)
 	const each, n = 5 * time.Millisecond, 60
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(each) }))
@@ -531,9 +544,7 @@ func TestManyQuickAnswersAreNoBlockedOutput(t *testing.T) {
 		_ = h.Check(time.Now())
 		return h.Stats(nil)[0].Delivered == n
 	})
-	if logs.FilterMessageSnippet("output timeout").Len() != 0 {
-		t.Errorf("log: %v", logs.All())
-	}
+	return logs.FilterMessageSnippet("output timeout").All()
 }
 
 func TestAHubTriesAnEndpointAgainAsOftenAsItIsTold(t *testing.T) {

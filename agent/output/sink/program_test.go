@@ -23,7 +23,7 @@ func asFailure(err error, f **output.Failure) bool { return errors.As(err, f) }
 // until waits until the condition holds.
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !cond(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%s: not within 5 s", what)
 		}
@@ -175,7 +175,7 @@ func TestClosingEndsAProgramThatIgnoresTheEndOfItsInput(t *testing.T) {
 	p := s.p
 	start := time.Now()
 	s.Close()
-	if !p.ended() || time.Since(start) > 10*endTime {
+	if !p.ended() || time.Since(start) > time.Minute {
 		t.Errorf("ended %v after %v", p.ended(), time.Since(start))
 	}
 	if runs(p.cmd.Process.Pid) {

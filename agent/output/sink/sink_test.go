@@ -302,7 +302,7 @@ func TestTenThousandAlertsASecondReachAFileWithoutLoss(t *testing.T) {
 		}
 		<-ticker.C
 	}
-	h.Close(nil, 5*time.Second)
+	h.Close(nil, time.Minute)
 	took := time.Since(start)
 	texts := strings.Split(strings.TrimSuffix(read(t, path), "\n"), "\n")
 	if len(texts) != seconds*rate {

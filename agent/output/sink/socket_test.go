@@ -26,7 +26,7 @@ func listen(t *testing.T, path string) *net.UnixConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	_ = l.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = l.SetReadDeadline(time.Now().Add(time.Minute))
 	return l
 }
 

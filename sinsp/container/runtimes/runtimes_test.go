@@ -112,7 +112,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { os.RemoveAll(root) })
 	w := &world{t: t, root: root, cfg: container.DefaultConfig(), fakes: make(map[string]*fake)}
-	w.cfg.Timeout = 200 * time.Millisecond
+	w.cfg.Timeout = time.Minute // answers are waited for, however busy the machine is
 	return w
 }
 
@@ -180,7 +180,7 @@ func (w *world) start() {
 }
 
 func eventually(ok func() bool) bool {
-	for end := time.Now().Add(8 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if ok() {
 			return true
 		}
@@ -380,6 +380,7 @@ func TestRuntimesThatDoNotPlayByTheRules(t *testing.T) {
 		for _, path := range []string{"/var/run/docker.sock", "/run/containerd/containerd.sock"} {
 			t.Run(name+" at "+filepath.Base(path), func(t *testing.T) {
 				w := newWorld(t)
+				w.cfg.Timeout = 200 * time.Millisecond
 				w.listen(path, serve)
 				w.start()
 				cgroup := dockerBox("a")
@@ -390,7 +391,7 @@ func TestRuntimesThatDoNotPlayByTheRules(t *testing.T) {
 				if s := w.settled(w.table.Resolve(cgroup, 1)); s != container.Missing {
 					t.Fatal(s)
 				}
-				if d := time.Since(start); d > 5*time.Second {
+				if d := time.Since(start); d > time.Minute {
 					t.Fatalf("after %v", d)
 				}
 			})
