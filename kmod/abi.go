@@ -4,6 +4,7 @@ package kmod
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"unsafe"
 
@@ -113,7 +114,10 @@ type Info struct {
 
 func readInfo(fd int) (Info, error) {
 	var a abiInfo
-	if err := ioctl(fd, iocInfo, unsafe.Pointer(&a)); err != nil {
+	if err := ioctl(fd, iocInfo, unsafe.Pointer(&a)); errors.Is(err, unix.ENOTTY) {
+		return Info{}, fmt.Errorf("%s does not know the question for its version: it belongs to somebody else's module; end that one with rmmod, "+
+			"then load ours with tiercel driver load kmod (%w)", devicePath, err)
+	} else if err != nil {
 		return Info{}, fmt.Errorf("ask the module for its version: %w", err)
 	}
 	return Info{API: a.API, Schema: cstring(a.Schema[:]), Version: cstring(a.Version[:]), Tracepoints: a.Tracepoints, CPUs: int(a.PossibleCPUs)}, nil

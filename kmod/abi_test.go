@@ -134,3 +134,15 @@ func TestAModuleOfAnotherGenerationIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A device of that name that is not ours does not know our questions.
+func TestAForeignDeviceIsToldApart(t *testing.T) {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := readInfo(int(f.Fd())); err == nil || !strings.Contains(err.Error(), "somebody else's module") {
+		t.Errorf("error %v", err)
+	}
+}

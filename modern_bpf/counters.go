@@ -9,9 +9,9 @@ import (
 )
 
 // read copies the counters one by one: the kernel goes on counting meanwhile.
+// What was seen comes last, so that it is never less than what became of it.
 func (n *counters) read() counters {
 	c := counters{
-		Seen:         atomic.LoadUint64(&n.Seen),
 		Delivered:    atomic.LoadUint64(&n.Delivered),
 		DropsRing:    atomic.LoadUint64(&n.DropsRing),
 		DropsPage:    atomic.LoadUint64(&n.DropsPage),
@@ -23,6 +23,7 @@ func (n *counters) read() counters {
 		c.DropsClass[i] = atomic.LoadUint64(&n.DropsClass[i])
 		c.NoSlot[i] = atomic.LoadUint64(&n.NoSlot[i])
 	}
+	c.Seen = atomic.LoadUint64(&n.Seen)
 	return c
 }
 
