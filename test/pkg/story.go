@@ -21,12 +21,14 @@ type story struct {
 	boot    string // of the kernel's command line
 	drivers bool   // the machine has drivers that were built for it
 
-	took time.Duration
-	said machine.Said
-	err  error
+	took  time.Duration
+	said  machine.Said
+	err   error
+	again string // how often the machine was run, and why more than once
 }
 
-const storyTime = 20 * time.Minute
+// storyTime is generous: beside other work a machine takes thrice its time.
+const storyTime = 30 * time.Minute
 
 func (s *story) run(ctx context.Context, w *world) {
 	began := time.Now()
@@ -42,19 +44,28 @@ func (s *story) run(ctx context.Context, w *world) {
 	if s.err = s.initramfs(w, filepath.Join(dir, "initramfs")); s.err != nil {
 		return
 	}
-	console := filepath.Join(dir, "console")
-	for range 2 { // QEMU's crashes are not ours
-		m := disk.Machine(w.kernel, w.disk, filepath.Join(dir, "initramfs"), "PKGTEST="+s.name+" "+s.boot)
-		m.Console, m.Time = console, storyTime
-		s.err = m.Run(ctx)
-		said, err := machine.ReadConsole(console)
-		s.said, s.err = said, errors.Join(s.err, err)
-		if s.err == nil && !said.Done {
-			s.err = errors.New("the machine did not come to its end")
-		}
-		if s.said.Done || s.said.Oops || ctx.Err() != nil || errors.Is(s.err, machine.ErrTime) {
-			return
-		}
+	s.boots(ctx, w, dir)
+	for try := 2; try <= tries && ctx.Err() == nil && disk.Lost(&s.said, s.err); try++ {
+		s.again = fmt.Sprintf(" (run %d times: %s)", try, strings.Join(strings.Fields(s.err.Error()+": "+machine.Tail(s.said.Text, 300)), " "))
+		s.boots(ctx, w, dir)
+	}
+}
+
+// tries are how often a machine may be run.
+const tries = 3
+
+// boots runs the machine once.
+func (s *story) boots(ctx context.Context, w *world, dir string) {
+	m := disk.Machine(w.kernel, w.disk, filepath.Join(dir, "initramfs"), "PKGTEST="+s.name+" "+s.boot)
+	m.Console, m.Time = filepath.Join(dir, "console"), storyTime
+	s.err = m.Run(ctx)
+	said, err := machine.ReadConsole(m.Console)
+	if errors.Is(err, os.ErrNotExist) && s.err != nil {
+		err = nil // it had not come so far
+	}
+	s.said, s.err = said, errors.Join(s.err, err)
+	if s.err == nil && !said.Done {
+		s.err = errors.New("the machine did not come to its end")
 	}
 }
 
@@ -80,9 +91,9 @@ func (s *story) verdict() string {
 	took := s.took.Round(time.Second)
 	switch {
 	case s.err != nil:
-		return fmt.Sprintf("ENDED EARLY after %v: %v", took, s.err)
+		return fmt.Sprintf("ENDED EARLY after %v: %v%s", took, s.err, s.again)
 	case len(s.said.Failed) > 0:
-		return fmt.Sprintf("FAILED, %v: %s", took, strings.Join(s.said.Failed, "; "))
+		return fmt.Sprintf("FAILED, %v: %s%s", took, strings.Join(s.said.Failed, "; "), s.again)
 	}
-	return fmt.Sprintf("ok, %v, %d steps", took, len(s.said.Passed))
+	return fmt.Sprintf("ok, %v, %d steps%s", took, len(s.said.Passed), s.again)
 }

@@ -99,10 +99,18 @@ func WriteFiles(root string, texts map[string]string) error {
 func Machine(k *machine.Kernel, disk, initramfs, boot string) machine.Machine {
 	return machine.Machine{
 		Image: k.Image, Initramfs: []string{initramfs}, MiB: 1024,
-		Append: "rdinit=/init root=" + device + " loglevel=3 systemd.show_status=0 " + boot,
+		Append: "rdinit=/init root=" + device + " loglevel=3 systemd.show_status=0 rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 " + boot,
 		// Nothing that is written outlives the machine.
 		Extra: []string{"-drive", "file=" + disk + ",if=virtio,format=raw,snapshot=on"},
 	}
+}
+
+// Lost reports whether a machine ended before it came to anything that the test
+// is about: it was silent, its kernel had no process yet, or it tripped over
+// what the emulator made. Such a machine may be run again.
+func Lost(said *machine.Said, err error) bool {
+	return !said.Done && !errors.Is(err, machine.ErrTime) &&
+		(errors.Is(err, machine.ErrSilent) || !strings.Contains(said.Text, up) || !said.Oops || said.Emulated())
 }
 
 // modules are what the kernel needs to see its disk, in the order in which they

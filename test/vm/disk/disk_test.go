@@ -3,9 +3,12 @@
 package disk
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/tiercel/tiercel/test/vm/machine"
 )
 
 // What debootstrap mounts when it is killed would be emptied together with its
@@ -45,5 +48,27 @@ func TestFilesAreCopiedWithTheirPermissions(t *testing.T) {
 	}
 	if b, err := os.ReadFile(filepath.Join(to, "a/b/text")); err != nil || string(b) != "text" {
 		t.Errorf("%q, %v", b, err)
+	}
+}
+
+func TestOnlyAMachineThatFoundNothingOutIsRunAgain(t *testing.T) {
+	panicked := "Kernel panic - not syncing: IO-APIC + timer doesn't work!\n"
+	ended := errors.New("the machine did not come to its end")
+	for _, c := range []struct {
+		name, console string
+		err           error
+		want          bool
+	}{
+		{"all went well", up + "\n@@DONE\n", nil, false},
+		{"silence", "", machine.ErrSilent, true},
+		{"a panic before the first process", panicked, ended, true},
+		{"a panic while it is tested", up + "\n" + panicked, ended, false},
+		{"QEMU crashed", up + "\n@@OK one\n", ended, true},
+		{"its time was over", up + "\n@@OK one\n", machine.ErrTime, false},
+	} {
+		said := machine.ParseConsole(c.console)
+		if got := Lost(&said, c.err); got != c.want {
+			t.Errorf("%s: run again %v, want %v", c.name, got, c.want)
+		}
 	}
 }

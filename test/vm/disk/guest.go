@@ -21,6 +21,9 @@ const (
 	// Payload is the folder of the initramfs whose content goes onto the disk.
 	Payload = "payload"
 
+	// up is the first that process 1 says.
+	up = "@@NOTE the kernel is up"
+
 	// deviceTime is how long a disk may take to appear.
 	deviceTime = 2 * time.Minute
 )
@@ -50,7 +53,7 @@ func boot() error {
 			_ = unix.Dup2(fd, i)
 		}
 	}
-	fmt.Println("@@NOTE the kernel is up") // a machine that stays silent is taken for a dead one
+	fmt.Println(up) // a machine that stays silent is taken for a dead one
 	drivers, err := filepath.Glob("/modules/*.ko")
 	for _, path := range drivers {
 		err = errors.Join(err, insert(path))
