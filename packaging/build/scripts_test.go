@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -394,5 +395,29 @@ func TestScriptsAreCleanForEveryShell(t *testing.T) {
 				t.Errorf("%s: %v\n%s", fmt.Sprint(tool, filepath.Base(s)), err, out)
 			}
 		}
+	}
+}
+
+// What is mounted below the package's folders may be somebody's evidence.
+func TestWhatIsMountedIsLeftAndNamed(t *testing.T) {
+	for script, arg := range map[string]string{"deb.postrm": "purge", "rpm.postun": "0"} {
+		t.Run(script, func(t *testing.T) {
+			h := newHost(t)
+			captures := h.root + "/var/lib/tiercel/captures"
+			h.dir("/var/lib/tiercel/captures")
+			if err := syscall.Mount("tmpfs", captures, "tmpfs", 0, "size=64k"); err != nil {
+				t.Skipf("needs to mount: %v", err)
+			}
+			t.Cleanup(func() { _ = syscall.Unmount(captures, syscall.MNT_DETACH) })
+			h.file("/var/lib/tiercel/captures/evidence.scap", "")
+			h.file("/var/lib/tiercel/6.1/probe.o", "")
+			_, says := h.runs(script, nil, arg)
+			if len(says) != 1 || !strings.Contains(says[0], captures) {
+				t.Errorf("it says %q", says)
+			}
+			if !exists(captures+"/evidence.scap") || exists(h.root+"/var/lib/tiercel/6.1") {
+				t.Error("it took what is mounted, or left what is not")
+			}
+		})
 	}
 }

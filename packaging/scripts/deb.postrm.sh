@@ -14,7 +14,7 @@ purge)
 	for u in $units; do
 		rm -f /etc/systemd/system/*.wants/"$u"
 	done
-	rm -rf /etc/tiercel /var/lib/tiercel /var/cache/tiercel /var/log/tiercel /var/spool/tiercel
+	remove_folders /etc/tiercel /var/lib/tiercel /var/cache/tiercel /var/log/tiercel /var/spool/tiercel
 	;;
 *) exit 0 ;;
 esac

@@ -93,6 +93,13 @@ unload_module() {
 	fi
 }
 
+# Removes folders. What is mounted in them is somebody's own, is left, and is no reason
+# for the package to stay half removed.
+remove_folders() {
+	why=$(LC_ALL=C rm -rf --one-file-system -- "$@" 2>&1) ||
+		say "not everything could be removed; what is left is yours to keep or remove: $(printf '%s\n' "$why" | sed -n '1s/^rm: //p')"
+}
+
 # A unit that has failed would be listed for ever.
 # shellcheck disable=SC2086 # a list of words
 forget_failures() { systemctl --system reset-failed $units >/dev/null 2>&1 || true; }
