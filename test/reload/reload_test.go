@@ -138,7 +138,7 @@ func (a *agent) read(out io.Reader) {
 
 func (a *agent) await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			_ = a.cmd.Process.Kill()
 			t.Fatalf("waiting for %s\n%s", what, a.log())
