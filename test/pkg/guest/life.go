@@ -58,6 +58,7 @@ var life = []step{
 	{"reload of rules that do not load: refused, said, nothing changes", badReload},
 	{"a hung agent is killed by the watchdog and comes back", hang},
 	{"a killed agent comes back", killed},
+	{"a unit that is started twice goes on as it was", startedTwice},
 	{"a second unit takes over from the first, and back", secondUnit},
 	{"driver set: modern_bpf, bpf, kmod, auto", switchDrivers},
 	{"the legacy driver in a unit that Debian's kernel gives no perf buffers: one try, and what to do", noPerfBuffers},
@@ -326,6 +327,19 @@ func killed(g *guest) error {
 func running() string {
 	out, _ := run("systemctl list-units --no-legend --plain --state=active 'tiercel-*' | cut -d' ' -f1")
 	return out
+}
+
+func startedTwice(g *guest) error {
+	pid, at := show(alias, "MainPID"), g.mark()
+	err := all("systemctl start "+alias, "systemctl start "+auto)
+	g.flushed()
+	if line := find(g.since(at), "tiercel[", "]: Error: "); line != "" {
+		err = errors.Join(err, fmt.Errorf("the journal says: %s", line))
+	}
+	if n := len(tiercelProcesses()); n != 1 {
+		err = errors.Join(err, fmt.Errorf("%d agents run", n))
+	}
+	return errors.Join(err, active(pid), g.sings())
 }
 
 func secondUnit(g *guest) error {
