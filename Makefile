@@ -86,6 +86,9 @@ generate-manifests: ## remake packaging/kubernetes and the chart's README out of
 manifests-test: ## the tests of the container image, the Helm chart and the manifests (modules of their own)
 	@for dir in packaging/image test/manifests; do $(GO) vet -C $$dir ./... && $(GO) test -C $$dir -count=1 $(TESTFLAGS) ./... || exit 1; done
 
+k8stest: ## manifests and chart on a Kubernetes of one node that is built and run here (long the first time); needs root and containerd
+	test/kubernetes/run.sh
+
 pkgtest: ## the packages in machines with systemd, from install to purge (STORIES="life trouble"); needs QEMU 10 and root
 	test/pkg/ci.sh
 
@@ -115,4 +118,4 @@ fmt: ## format Go and C sources
 clean: ## remove what was built
 	rm -rf bin dist
 
-.PHONY: help build image chart run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest pkgtest vagrant-test portability generate-manifests manifests-test noise packages lint fmt clean
+.PHONY: help build image chart run test test-race test-live conformance bench bench-live fuzz generate check-generate vmtest pkgtest vagrant-test portability generate-manifests manifests-test k8stest noise packages lint fmt clean

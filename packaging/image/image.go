@@ -108,7 +108,7 @@ func (b *build) configOf(arch string) *v1.ConfigFile {
 			StopSignal: "SIGTERM",
 			Labels:     b.labels(),
 			Healthcheck: &v1.HealthConfig{
-				Test: []string{"CMD", "/usr/bin/tiercel", "health"}, Interval: 30 * time.Second, Timeout: 5 * time.Second,
+				Test: []string{"CMD", "/usr/bin/tiercel", "health", "--running"}, Interval: 30 * time.Second, Timeout: 5 * time.Second,
 				StartPeriod: 30 * time.Second, Retries: 3,
 			},
 		},

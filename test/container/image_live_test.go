@@ -18,7 +18,7 @@ func TestImageInDocker(t *testing.T) {
 		"-v", "/proc:/host/proc:ro", "-v", "/etc:/host/etc:ro", "-v", h.path("docker.sock") + ":/host/run/docker.sock:ro",
 	}
 	// Docker before 23 has no name for CAP_BPF, and its seccomp profile wants this instead.
-	docker(t, append(args, "--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--cap-add", "DAC_READ_SEARCH", agentImageName+":v0", "-o", "containers.wait_ms=5000")...)
+	docker(t, append(args, "--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--cap-add", "DAC_READ_SEARCH", agentImageName+":v0", "-o", "containers.wait_ms=5000", "-o", "webserver.listen_port=9123")...)
 	logs := func() string { return docker(t, "logs", "agent") }
 	until := func(what string, is func() bool) {
 		t.Helper()
@@ -29,7 +29,7 @@ func TestImageInDocker(t *testing.T) {
 		}
 	}
 	until("the health check", func() bool {
-		out, err := h.try("docker", "-H", "unix://"+h.path("docker.sock"), "exec", "agent", "/usr/bin/tiercel", "health")
+		out, err := h.try("docker", "-H", "unix://"+h.path("docker.sock"), "exec", "agent", "/usr/bin/tiercel", "health", "--running")
 		return err == nil && out == "ok"
 	})
 	docker(t, "run", "-d", "--name", "victim", "--network", "none", "-v", h.write("shadow", "")+":/etc/shadow:ro", "boxed:v1", "sh", "-c", "cat /etc/shadow; exec sleep 9501")
