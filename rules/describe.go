@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tiercel/tiercel/scap"
 	"github.com/tiercel/tiercel/sinsp/evtset"
 	"github.com/tiercel/tiercel/sinsp/filter"
 )
@@ -205,7 +206,10 @@ func describeEvents(tree filter.Node, source string) []string {
 	if err != nil {
 		return []string{}
 	}
-	return sorted(append(res.EventNames(), "asyncevent"))
+	// The generic events stand for just the calls that the condition names.
+	others := scap.GenericSyscalls().Minus(res.Syscalls).Names()
+	names := slices.DeleteFunc(res.EventNames(), func(n string) bool { return slices.Contains(others, n) })
+	return sorted(append(names, "asyncevent"))
 }
 
 func (l *compiledList) describe() listDescription {

@@ -140,6 +140,7 @@ func (ex *exception) tuples() (string, *fault) {
 			if k > 0 {
 				b.WriteString(" and ")
 			}
+			b.WriteByte(' ') // the reference's text, so that positions in it agree
 			op := "="
 			if k < len(ex.comps.items) {
 				op = ex.comps.items[k].text

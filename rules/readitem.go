@@ -31,7 +31,7 @@ func (r *reader) list(item node, root *place) {
 	at := root.inside(item, inList, name)
 	if !listName.MatchString(name) {
 		r.warn(WarnInvalidListName, at,
-			"List has an invalid name. List names must match a regular expression: %s", `[^()"'[:space:]=,]+`)
+			"List has an invalid name. List names should match a regular expression: %s", `([^()"'[:space:]=,]+)`)
 	}
 	items, ok := r.texts(item, "items", at)
 	if !ok {
@@ -55,7 +55,7 @@ func (r *reader) macro(item node, root *place) {
 	at := root.inside(item, inMacro, name)
 	if !macroName.MatchString(name) {
 		r.warn(WarnInvalidMacroName, at,
-			"Macro has an invalid name. Macro names must match a regular expression: %s", `[a-zA-Z]+[a-zA-Z0-9_]*`)
+			"Macro has an invalid name. Macro names should match a regular expression: %s", `([a-zA-Z]+[a-zA-Z0-9_]*)`)
 	}
 	cond := r.text(item, "condition", at)
 	add := r.appends(item, "condition", at)
@@ -124,6 +124,9 @@ func (r *reader) overrides(item node, canAppend, canReplace []string, at *place)
 			return
 		}
 		key, op := k.scalar(), v.scalar()
+		if v.isNull() {
+			op = "null"
+		}
 		mayAppend, mayReplace := slices.Contains(canAppend, key), slices.Contains(canReplace, key)
 		switch op {
 		case "append":

@@ -183,3 +183,14 @@ func TestSnippetShowsTheLineAndAtMostEightyBytesAroundThePlace(t *testing.T) {
 		})
 	}
 }
+
+func TestDescribeNamesJustTheGenericCallsThatAreMeant(t *testing.T) {
+	set, report := Load([]File{{Name: "r.yaml", Content: []byte(
+		"- rule: r\n  desc: d\n  condition: evt.type in (mount_setattr, open)\n  output: o\n  priority: INFO\n")}}, Options{})
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if want := `"events":["asyncevent","mount_setattr","open"]`; !strings.Contains(string(set.DescribeJSON()), want) {
+		t.Errorf("%s lacks %s", set.DescribeJSON(), want)
+	}
+}

@@ -20,11 +20,11 @@ func (p *parser) fieldSide() (Node, error) {
 		return nil, err
 	}
 	if f == nil {
-		return nil, p.fail(wantField, "expected a field within 'val'")
+		return nil, p.fail(wantField, "expected a field within 'val' transformer")
 	}
 	p.blank()
 	if !p.literal(")") {
-		return nil, p.fail(wantClose, "expected a ')' token")
+		return nil, p.fail(wantClose, "expected a ')' token closing the transformer")
 	}
 	arg, hasArg, err := p.argument()
 	if err != nil {
@@ -103,8 +103,8 @@ func (p *parser) transform() (Node, error) {
 	}
 	defer p.leave()
 	var err error
-	operand := func() (Node, error) { return p.operand(true, t.Name) }
-	if t.Args, err = p.elements(operand); err != nil {
+	operand := func() (Node, error) { return p.operand(true) }
+	if t.Args, err = p.elements("a ')' token closing the transformer", operand); err != nil {
 		return nil, err
 	}
 	t.Arg, t.HasArg, err = p.argument()
@@ -116,7 +116,7 @@ func (p *parser) transform() (Node, error) {
 
 // operand reads one argument of a transformer, or one element of a list
 // there.
-func (p *parser) operand(list bool, of string) (Node, error) {
+func (p *parser) operand(list bool) (Node, error) {
 	if list { // elements of lists are not counted
 		if err := p.enter(); err != nil {
 			return nil, err
@@ -138,15 +138,20 @@ func (p *parser) operand(list bool, of string) (Node, error) {
 		if p.emptyList() {
 			return &List{At: at}, nil
 		}
-		elems, err := p.elements(func() (Node, error) { return p.operand(false, of) })
+		elems, err := p.elements("')'", func() (Node, error) { return p.operand(false) })
 		if err != nil {
 			return nil, err
 		}
 		return &List{At: at, Elems: elems}, nil
 	}
 	n, err := p.fieldOrTransform()
-	if n == nil && err == nil {
-		err = p.fail(wantOperand, "expected a field, a transformer or a value within '%s'", of)
+	switch {
+	case n != nil || err != nil:
+	case list:
+		err = p.fail(wantOperand, "expected field transformer argument: "+
+			"field, transformer, quoted string, number, or transformer list")
+	default:
+		err = p.fail(wantOperand, "expected transformer list argument: field, transformer, quoted string, or number")
 	}
 	return n, err
 }

@@ -263,7 +263,13 @@ func (p *parser) condition(at Pos, left Node) (Node, error) {
 	return b, nil
 }
 
-var operatorText = strings.Join(Operators(), ", ")
+// operatorText and transformerText are lists in errors, in the reference's words
+// and order, which tools match on.
+const (
+	operatorText = "'exists', '<=', '<', '>=', '>', '==', '=', '!=', 'glob', 'iglob', 'contains', 'icontains', " +
+		"'bcontains', 'startswith', 'bstartswith', 'endswith', 'regex', 'intersects', 'in', 'pmatch'"
+	transformerText = "'val', 'tolower', 'toupper', 'b64', 'basename', 'len', 'join', 'concat', 'getopt'"
+)
 
 // stringOp reads an operator that takes a text. One that is a word needs a
 // blank behind it.
@@ -319,7 +325,7 @@ func (p *parser) numberSide() (Node, error) {
 	if num, ok := p.number(); ok {
 		return &Value{At: at, Text: num}, nil
 	}
-	return nil, p.fail(wantNumber, "expected a number value, a field with 'val(...)' or a transformer")
+	return nil, p.fail(wantNumber, "expected a number value or a field with a valid transformer: %s", transformerText)
 }
 
 func (p *parser) number() (string, bool) {
@@ -341,7 +347,7 @@ func (p *parser) stringSide() (Node, error) {
 	}
 	v, err := p.str()
 	if v == nil && err == nil {
-		err = p.fail(wantString, "expected a string value, a field with 'val(...)' or a transformer")
+		err = p.fail(wantString, "expected a string value or a field with a valid transformer: %s", transformerText)
 	}
 	if err != nil {
 		return nil, err
@@ -385,7 +391,10 @@ func (p *parser) listSide(fields bool) (Node, error) {
 	if name, ok := p.token(lenIdentifier); ok {
 		return &List{At: at, Elems: []Node{&Value{At: at, Text: name}}, Placeholder: true}, nil
 	}
-	return nil, p.fail(wantList, "expected a list of values or the name of a list")
+	if !fields {
+		return nil, p.fail(wantList, "expected a list or an identifier")
+	}
+	return nil, p.fail(wantList, "expected a list, an identifier, or a field with a valid transformer: %s", transformerText)
 }
 
 // list reads on behind the opening bracket of a list of values. A list whose
@@ -400,15 +409,18 @@ func (p *parser) list(at Pos) (Node, error) {
 	if p.emptyList() {
 		return &List{At: at}, nil
 	}
-	behindBad := -1
-	elems, err := p.elements(func() (Node, error) {
+	behindBad, begun := -1, false
+	elems, err := p.elements("a ')' token", func() (Node, error) {
 		v, err := p.str()
 		switch {
 		case err != nil:
 			behindBad = p.pos.Offset
+		case v == nil && !begun:
+			err = p.fail(wantElement, "expected a ')' token")
 		case v == nil:
 			err = p.fail(wantElement, "expected a string value")
 		}
+		begun = true
 		return v, err
 	})
 	if err != nil {
@@ -427,8 +439,8 @@ func (p *parser) emptyList() bool {
 }
 
 // elements reads one thing or more, separated by commas, and the closing
-// bracket. With an error it returns those before it.
-func (p *parser) elements(element func() (Node, error)) ([]Node, error) {
+// bracket, which errors call closing. With an error it returns those before it.
+func (p *parser) elements(closing string, element func() (Node, error)) ([]Node, error) {
 	var elems []Node
 	p.blank()
 	for {
@@ -444,7 +456,7 @@ func (p *parser) elements(element func() (Node, error)) ([]Node, error) {
 		p.blank()
 	}
 	if !p.literal(")") {
-		return elems, p.fail(wantClose, "expected a ')' token")
+		return elems, p.fail(wantClose, "expected %s", closing)
 	}
 	return elems, nil
 }

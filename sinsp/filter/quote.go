@@ -44,7 +44,7 @@ func unescape(raw string) (value, msg string) {
 			i += 2
 		default:
 			if c != quote {
-				return "", fmt.Sprintf(`unknown escape \%c in a quoted value`, c)
+				return "", fmt.Sprintf(`unsupported string escape sequence: \%c`, c)
 			}
 			b.WriteByte(c)
 		}
