@@ -26,6 +26,8 @@ const (
 	nodeIP   = "192.0.2.7"
 	token    = "t0ken"
 	server   = "https://127.0.0.1:6443"
+	// group is the control group of all pods: other tests clean up in kubepods.
+	group = "tk8"
 	// patience is for machines that do much else.
 	patience = 5 * time.Minute
 )
@@ -88,6 +90,11 @@ func (n *node) machine() {
 			n.t.Fatalf("an own %s: %v", dir, err)
 		}
 	}
+	for _, g := range groups() {
+		if err := os.MkdirAll(g, 0o755); err != nil {
+			n.t.Fatal(err)
+		}
+	}
 	for _, setting := range []string{"vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes"} {
 		path := "/proc/sys/" + setting
 		now, err := os.ReadFile(path)
@@ -123,6 +130,7 @@ authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
 authorization: {mode: AlwaysAllow}
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
 cgroupDriver: cgroupfs
+cgroupRoot: /`+group+`
 failCgroupV1: false
 failSwapOn: false
 makeIPTablesUtilChains: false
@@ -213,8 +221,7 @@ func (n *node) clean() {
 			break
 		}
 	}
-	groups, _ := filepath.Glob("/sys/fs/cgroup/*/kubepods")
-	for _, g := range append(groups, "/sys/fs/cgroup/kubepods") {
+	for _, g := range groups() {
 		removeGroup(g)
 	}
 	n.unmount()
@@ -264,11 +271,24 @@ func (n *node) leftovers() []int {
 		if stat, _ := os.ReadFile(p + "/stat"); bytes.Contains(stat, []byte(") Z ")) {
 			continue // it has ended; its parent has not noticed
 		}
-		if ns == ours || bytes.Contains(cgroup, []byte(":/kubepods/")) {
+		if ns == ours || bytes.Contains(cgroup, []byte(":/"+group+"/")) {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// groups are the places of our control group, in one hierarchy or in many.
+func groups() []string {
+	files, _ := filepath.Glob("/sys/fs/cgroup/*/cgroup.procs")
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.procs"); err == nil {
+		return []string{"/sys/fs/cgroup/" + group}
+	}
+	var all []string
+	for _, f := range files {
+		all = append(all, filepath.Join(filepath.Dir(f), group))
+	}
+	return all
 }
 
 // removeGroup removes a control group and those below it.
