@@ -151,7 +151,7 @@ rules:
     ours.yaml: |
       - rule: Ours
         desc: A rule of the test.
-        condition: spawned_process and proc.name = sleep and proc.args = "9271"
+        condition: evt.type in (execve, execveat) and proc.name = sleep and proc.args = "9271"
         output: ours pod=%k8s.pod.name
         priority: NOTICE
 `)
