@@ -121,7 +121,7 @@ func (a *watcher) wait(t *testing.T, text string) alert {
 
 func (a *watcher) find(t *testing.T, rule, text string) alert {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		for _, al := range a.Alerts() {
 			if al.Rule == rule && strings.Contains(fmt.Sprint(al.Fields["proc.cmdline"]), text) {
 				return alert{*al}

@@ -63,16 +63,7 @@ func (h *host) path(name string) string { return filepath.Join(h.dir, name) }
 // clean ends the processes that are left (shims and what they run are not our
 // children), and takes mounts and files away.
 func (h *host) clean() {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-		pids := h.leftovers()
-		if len(pids) == 0 {
-			break
-		}
-		for _, pid := range pids {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	h.end()
 	for _, m := range h.mounts() {
 		if err := syscall.Unmount(m, syscall.MNT_DETACH); err != nil {
 			h.t.Errorf("unmount %s: %v", m, err)
@@ -84,8 +75,21 @@ func (h *host) clean() {
 	if err := os.RemoveAll(h.dir); err != nil {
 		h.t.Errorf("clean up: %v", err)
 	}
-	if left := h.leftovers(); len(left) > 0 {
+	if left := h.end(); len(left) > 0 { // one that was just being started, too
 		h.t.Errorf("processes are left: %v", left)
+	}
+}
+
+// end kills what is left until nothing is, and returns what does not end.
+func (h *host) end() []int {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		left := h.leftovers()
+		if len(left) == 0 || time.Now().After(end) {
+			return left
+		}
+		for _, pid := range left {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
 	}
 }
 
@@ -182,7 +186,7 @@ func (h *host) start(ready func() error, name string, args ...string) {
 		timer.Stop()
 		log.Close()
 	})
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if err = ready(); err == nil {
 			return
 		}
@@ -195,7 +199,7 @@ func (h *host) start(ready func() error, name string, args ...string) {
 
 // try runs a program and returns what it prints.
 func (h *host) try(name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), "TCT_DIR="+h.dir)

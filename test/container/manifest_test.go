@@ -115,14 +115,14 @@ func TestPodOfTheManifests(t *testing.T) {
 	})
 	t.Run("it ends when it is told to", func(t *testing.T) {
 		began := time.Now()
-		if _, err := n.api.StopContainer(ctx, &cri.StopContainerRequest{ContainerId: agent.id, Timeout: 10}); err != nil {
+		if _, err := n.api.StopContainer(ctx, &cri.StopContainerRequest{ContainerId: agent.id, Timeout: 60}); err != nil {
 			t.Fatal(err)
 		}
 		st, err := n.api.ContainerStatus(ctx, &cri.ContainerStatusRequest{ContainerId: agent.id})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if st.GetStatus().GetExitCode() != 0 || time.Since(began) > 8*time.Second {
+		if st.GetStatus().GetExitCode() != 0 || time.Since(began) > 50*time.Second {
 			t.Errorf("status %d after %v\n%s", st.GetStatus().GetExitCode(), time.Since(began), agent.text())
 		}
 	})
@@ -336,15 +336,16 @@ func (n *node) rules(t *testing.T) string {
 func (n *node) healthy(t *testing.T, p *pod, command []string) {
 	t.Helper()
 	var last string
-	for end := time.Now().Add(40 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		r, err := n.api.ExecSync(n.ctx, &cri.ExecSyncRequest{ContainerId: p.id, Cmd: command, Timeout: 5})
-		if err != nil {
-			t.Fatalf("%v\n%s", err, p.text())
-		}
-		if r.GetExitCode() == 0 {
+		switch {
+		case err != nil: // a container that only just starts, on a busy machine
+			last = err.Error()
+		case r.GetExitCode() == 0:
 			return
+		default:
+			last = string(r.GetStderr())
 		}
-		last = string(r.GetStderr())
 	}
 	t.Fatalf("not healthy: %s\n%s", last, p.text())
 }
@@ -353,7 +354,7 @@ func (n *node) healthy(t *testing.T, p *pod, command []string) {
 // mark and what was written.
 func (n *node) alert(t *testing.T, p *pod, file string) *alert {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		for line := range strings.Lines(p.text()) {
 			f := strings.SplitN(line, " ", 4)
 			var al alert

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -42,12 +41,12 @@ func TestScenarioLostEventsShowAsDoubt(t *testing.T) {
 		t.Helper()
 		from := a.count()
 		open(filepath.Join(marks, name))
-		if !eventually(5*time.Second, func() bool { return len(a.since(from, "Mark")) > 0 }) {
+		if !eventually(patience, func() bool { return len(a.since(from, "Mark")) > 0 }) {
 			t.Fatalf("no alert of %s\n%s", name, a.Log())
 		}
 		return a.since(from, "Mark")[0]
 	}
-	if !eventually(10*time.Second, func() bool {
+	if !eventually(patience, func() bool {
 		open(filepath.Join(marks, "ready"))
 		return a.count() > 0
 	}) {
@@ -69,7 +68,7 @@ func TestScenarioLostEventsShowAsDoubt(t *testing.T) {
 	}()
 	<-full
 	hold(t, a, syscall.SIGCONT)
-	if !eventually(10*time.Second, func() bool { return strings.Contains(a.Log(), "Lost ") }) {
+	if !eventually(patience, func() bool { return strings.Contains(a.Log(), "Lost ") }) {
 		t.Fatalf("the loss is not reported\n%s", a.Log())
 	}
 	after := mark("after")

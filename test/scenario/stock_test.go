@@ -5,7 +5,6 @@ package scenario
 import (
 	"os"
 	"testing"
-	"time"
 
 	"github.com/tiercel/tiercel/test/live"
 )
@@ -52,8 +51,8 @@ func TestScenarioStockRules(t *testing.T) {
 	for _, s := range stockScenarios {
 		t.Run(s.provoke, func(t *testing.T) {
 			number := run(t, provoke, s.provoke)
-			if !eventually(time.Second, func() bool { return len(a.of(number, s.rule)) > 0 }) {
-				t.Fatalf("no alert of %q within a second; instead:\n%s\n%s", s.rule, outputs(a.of(number, "")), a.Log())
+			if !eventually(patience, func() bool { return len(a.of(number, s.rule)) > 0 }) {
+				t.Fatalf("no alert of %q within %v; instead:\n%s\n%s", s.rule, patience, outputs(a.of(number, "")), a.Log())
 			}
 			check(t, s.wanted, a.of(number, s.rule))
 		})
