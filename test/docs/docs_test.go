@@ -91,11 +91,11 @@ func TestRuleExamplesLoadBehindTheDefaultRules(t *testing.T) {
 
 func TestNamedMakeTargetsExist(t *testing.T) {
 	targets := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllStringSubmatch(read(t, "Makefile"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^([a-z0-9-]+):`).FindAllStringSubmatch(read(t, "Makefile"), -1) {
 		targets[m[1]] = true
 	}
 	for _, name := range pages(t) {
-		for _, m := range regexp.MustCompile("(?m)(?:^    |`)make ([a-z-]+)").FindAllStringSubmatch(read(t, name), -1) {
+		for _, m := range regexp.MustCompile("(?m)(?:^    |`)make ([a-z0-9-]+)").FindAllStringSubmatch(read(t, name), -1) {
 			if !targets[m[1]] {
 				t.Errorf("%s names `make %s`, which the Makefile lacks", name, m[1])
 			}
