@@ -231,7 +231,7 @@ func outputs(g *guest) error {
 		return strings.Contains(got(), path) && strings.Contains(got(), canaries+"1 ")
 	}), until(alertTime, "a capture is there", func() bool {
 		out, _ := run("tiercel capture info $(ls /var/lib/tiercel/captures/*.scap | head -n 1)")
-		return strings.Contains(out, "events")
+		return strings.Contains(strings.ToLower(out), "events: ")
 	}))
 	return errors.Join(errs...)
 }
