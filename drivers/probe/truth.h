@@ -64,17 +64,21 @@ TCL_INLINE void tcl_put_name(struct tcl_ctx *c, s32 dir, u64 addr)
 	c->name_len = c->pos - c->name_at;
 }
 
-/* Are the len bytes of the event from `at` on those of c->path from `in` on? */
-TCL_INLINE bool tcl_same_text(struct tcl_ctx *c, u64 at, u64 in, u64 len)
+/*
+ * Are the c->len bytes of the event from c->addr on those of c->path from
+ * c->last_pos on? There is one copy of it without a jump backwards: a loop that
+ * some compilers end without a jump (clang 14) is refused by kernels before 6.8.
+ */
+TCL_INLINE bool tcl_same_text(struct tcl_ctx *c)
 {
 	u64 left, diff, a, b;
 	u32 i;
 
-	if (len > TCL_MAX_COMPARE)
+	if (c->len > TCL_MAX_COMPARE)
 		return false;
-	c->len = len;
-	c->addr = at;
-	c->last_pos = in;
+#ifdef __clang__
+#pragma unroll
+#endif
 	for (i = 0; i < TCL_MAX_COMPARE; i += 8) {
 		if (i >= c->len)
 			break;
@@ -124,54 +128,68 @@ TCL_INLINE void tcl_load_base(struct tcl_ctx *c)
  * /proc/self is a link to /proc/PID, which is no news. What follows must be the
  * same, behind a number of up to seven digits.
  */
-TCL_INLINE bool tcl_is_in_proc_self(struct tcl_ctx *c, u64 path_len)
+TCL_INLINE bool tcl_is_below_proc(struct tcl_ctx *c, u64 len, u64 path_len)
 {
-	u64 in = c->path_pos, len = c->name_len - TCL_PROC_SELF;
+	u64 in = c->path_pos;
 
 	TCL_MASK(in, TCL_MAX_PATH - 1);
-	if (*(u32 *)(c->path + in) != TCL_TEXT4('/', 'p', 'r', 'o') ||
-	    *(u32 *)(c->path + in + 2) != TCL_TEXT4('r', 'o', 'c', '/') || path_len < len + 7 ||
-	    path_len > len + 13)
-		return false;
-	return tcl_same_text(c, c->name_at + TCL_PROC_SELF, TCL_MAX_PATH - len, len);
+	return *(u32 *)(c->path + in) == TCL_TEXT4('/', 'p', 'r', 'o') &&
+	       *(u32 *)(c->path + in + 2) == TCL_TEXT4('r', 'o', 'c', '/') && path_len >= len + 7 &&
+	       path_len <= len + 13;
 }
 
 /*
- * Does the path in c->path answer to the name in the event? On systems where
- * /bin and /lib are links to the same names under /usr, that is no difference.
+ * Which part of the name must be the same as which part of the path, for
+ * tcl_same_text, so that the path answers to the name? False: none can be. On
+ * systems where /bin and /lib are links to the same names under /usr, that is no
+ * difference.
  */
-TCL_INLINE bool tcl_is_name_of_path(struct tcl_ctx *c)
+TCL_INLINE bool tcl_choose_text(struct tcl_ctx *c, u32 head, bool in_self)
 {
 	u64 len = c->name_len, at = c->name_at, in = c->path_pos;
 	u64 path_len = TCL_MAX_PATH - in;
-	u32 head;
 
-	TCL_MASK(at, TCL_POS_MASK);
-	head = *(u32 *)(c->buf + at);
 	if ((u8)head != '/') {
-		if (len == 2 && (u8)head == '.')
-			return c->base_pos == TCL_MAX_PATH - 1;
-		in = c->base_pos + 1;
-		path_len = TCL_MAX_PATH - in;
 		/* tar calls its members ./NAME */
-		at = c->name_at;
 		if (len > 2 && (u16)head == ('.' | '/' << 8)) {
 			at += 2;
 			len -= 2;
 		}
-		return c->base_pos && len == path_len && tcl_same_text(c, at, in, len);
-	}
-	if (path_len == len + 4 &&
-	    (head == TCL_TEXT4('/', 'b', 'i', 'n') || head == TCL_TEXT4('/', 'l', 'i', 'b') ||
-	     head == TCL_TEXT4('/', 's', 'b', 'i'))) {
+		in = c->base_pos + 1;
+		path_len = c->base_pos ? TCL_MAX_PATH - in : 0;
+	} else if (path_len == len + 4 &&
+		   (head == TCL_TEXT4('/', 'b', 'i', 'n') || head == TCL_TEXT4('/', 'l', 'i', 'b') ||
+		    head == TCL_TEXT4('/', 's', 'b', 'i'))) {
 		TCL_MASK(in, TCL_MAX_PATH - 1);
 		if (*(u32 *)(c->path + in) != TCL_TEXT4('/', 'u', 's', 'r'))
 			return false;
-		return tcl_same_text(c, c->name_at, c->path_pos + 4, len);
+		in += 4;
+		path_len = len;
+	} else if (head == TCL_TEXT4('/', 'p', 'r', 'o') && len > TCL_PROC_SELF && in_self) {
+		at += TCL_PROC_SELF;
+		len -= TCL_PROC_SELF;
+		if (!tcl_is_below_proc(c, len, path_len))
+			return false;
+		in = TCL_MAX_PATH - len;
+		path_len = len;
 	}
-	if (head == TCL_TEXT4('/', 'p', 'r', 'o') && len > TCL_PROC_SELF && TCL_IS_PROC_SELF(c->buf + at))
-		return tcl_is_in_proc_self(c, path_len);
-	return len == path_len && tcl_same_text(c, c->name_at, in, len);
+	c->addr = at;
+	c->last_pos = in;
+	c->len = len;
+	return len == path_len;
+}
+
+/* Does the path in c->path answer to the name in the event? */
+TCL_INLINE bool tcl_is_name_of_path(struct tcl_ctx *c)
+{
+	u64 at = c->name_at;
+	u32 head;
+
+	TCL_MASK(at, TCL_POS_MASK);
+	head = *(u32 *)(c->buf + at);
+	if (c->name_len == 2 && (u8)head == '.')
+		return c->base_pos == TCL_MAX_PATH - 1;
+	return tcl_choose_text(c, head, TCL_IS_PROC_SELF(c->buf + at)) && tcl_same_text(c);
 }
 
 /*
