@@ -23,8 +23,8 @@ type Options struct {
 	MinPriority *Priority      // rules less severe stay disabled; nil: none
 	// AppendOutput is added to the rules' outputs, in this order.
 	AppendOutput []AppendOutput
-	// Validate judges every file, also after a bad one, and does not look at
-	// required plugins. The set is nil all the same when one is bad.
+	// Validate judges every file, also after a bad one. The set is nil all the
+	// same when one is bad.
 	Validate bool
 }
 
@@ -91,12 +91,10 @@ func Load(files []File, opts Options) (*Ruleset, *Report) {
 			}
 		}
 	}
-	if !opts.Validate {
-		for _, p := range set.plugins {
-			if why := p.unmet(opts.Plugins); why != "" {
-				rep.PluginError = why
-				break
-			}
+	for _, p := range set.plugins {
+		if why := p.unmet(opts.Plugins); why != "" {
+			rep.PluginError = why
+			break
 		}
 	}
 	if !rep.OK() {
