@@ -237,6 +237,30 @@ func TestValidationSaysWhatWasProbablyMeant(t *testing.T) {
 	}
 }
 
+func TestValidationTellsOfEachFileWhatIsUnusedSoFar(t *testing.T) {
+	w := newWorld(t, "")
+	first := w.file("first.yaml", "- macro: later\n  condition: evt.type = open\n")
+	second := w.file("second.yaml", "- rule: One\n  desc: d\n  condition: later\n  output: o\n  priority: INFO\n")
+	w.sys.Args = []string{"-o", "json_output=true", "-V", first, "-V", second}
+	if s := w.run(); s != 0 {
+		t.Errorf("status %d, want 0", s)
+	}
+	if n := strings.Count(w.out.String(), "LOAD_UNUSED_MACRO"); n != 1 {
+		t.Errorf("%d warnings, want one: %s", n, &w.out)
+	}
+}
+
+func TestValidationEndsWhereARequiredPluginIsMissing(t *testing.T) {
+	w := newWorld(t, "")
+	w.sys.Args = []string{"-V", w.file("v.yaml", "- required_plugin_versions: [{name: json, version: 0.7.0}]\n")}
+	if s := w.run(); s != 1 {
+		t.Errorf("status %d, want 1", s)
+	}
+	if want := "must load one of: json (>= 0.7.0)"; !strings.Contains(w.err.String(), want) || w.out.String() != "" {
+		t.Errorf("stdout %s stderr %s", &w.out, &w.err)
+	}
+}
+
 func TestOtherSignalsDoNotEndIt(t *testing.T) {
 	w := newWorld(t, shadowRule)
 	w.start()

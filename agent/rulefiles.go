@@ -188,7 +188,9 @@ func (r *run) validate() (bool, error) {
 	o := r.ruleOptions()
 	o.Validate = true
 	set, report := rules.Load(files, o)
-	report.DropAnswered()
+	if report.Unmet != "" {
+		return true, messagef("%s", report.Unmet)
+	}
 	r.logReport(report)
 	for _, h := range report.Hints() {
 		r.notice(h)

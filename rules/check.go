@@ -75,7 +75,7 @@ func (c *compiler) badCondition(d *ruleDef, text string, own filter.Node, err er
 	var ee *evtset.Error
 	switch {
 	case errors.As(err, &pe):
-		f.msg, f.at = pe.Msg, d.condAt.inText(inCondition, text, pe.Pos)
+		f.msg, f.at = pe.Msg, d.condAt.inText(inCondition, text, pe.In).nearer(pe.Pos)
 		f.hint = pe.Hint
 		var uf *fields.UnknownFieldError
 		unknown = errors.As(err, &uf)
@@ -87,7 +87,7 @@ func (c *compiler) badCondition(d *ruleDef, text string, own filter.Node, err er
 			}
 		}
 	case errors.As(err, &ee):
-		f.msg, f.at = ee.Msg, d.condAt.inText(inCondition, text, ee.Pos)
+		f.msg, f.at = ee.Msg, d.condAt.inText(inCondition, text, ee.In).nearer(ee.Pos)
 		name, ok := strings.CutPrefix(ee.Msg, "unknown event type ")
 		unknown = ok
 		if meant := NearestEvent(name); ok && meant != "" {

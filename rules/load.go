@@ -23,8 +23,8 @@ type Options struct {
 	MinPriority *Priority      // rules less severe stay disabled; nil: none
 	// AppendOutput is added to the rules' outputs, in this order.
 	AppendOutput []AppendOutput
-	// Validate judges every file, also after a bad one. The set is nil all the
-	// same when one is bad.
+	// Validate judges every file, also after a bad one, and loads them although a
+	// required plugin is missing. The set is nil all the same when one is bad.
 	Validate bool
 }
 
@@ -91,11 +91,8 @@ func Load(files []File, opts Options) (*Ruleset, *Report) {
 			}
 		}
 	}
-	for _, p := range set.plugins {
-		if why := p.unmet(opts.Plugins); why != "" {
-			rep.PluginError = why
-			break
-		}
+	if rep.Unmet = unmet(set.plugins, opts.Plugins); !opts.Validate {
+		rep.PluginError = rep.Unmet
 	}
 	if !rep.OK() {
 		return nil, rep

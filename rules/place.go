@@ -59,6 +59,7 @@ type place struct {
 	Location
 	parent *place
 	text   string
+	near   int // offset in a condition of what exactly is meant, see nearer
 }
 
 // inside returns the place of n within p.
@@ -99,12 +100,20 @@ func (p *place) inText(what, text string, pos filter.Pos) *place {
 		}},
 		parent: p,
 		text:   text,
+		near:   pos.Offset,
 	}
+}
+
+// nearer returns p, a place in a condition, for reports that name the check,
+// with the place of the word in it, which hints name.
+func (p *place) nearer(pos filter.Pos) *place {
+	p.near = pos.Offset
+	return p
 }
 
 // context makes what a report shows of p.
 func (p *place) context() Context {
-	c := Context{text: p.text, file: p.text}
+	c := Context{text: p.text, file: p.text, near: p.near}
 	if p.Type == inCondition {
 		c.file = p.parent.text
 	}
@@ -122,6 +131,7 @@ type Context struct {
 	Locations []Location
 	text      string // what the innermost location is in: the file or the condition
 	file      string
+	near      int // see place
 }
 
 // Where returns the innermost place in the file as editors count it, line and
@@ -130,9 +140,9 @@ type Context struct {
 // folded and lists put in place before a condition is read.
 func (c Context) Where() (file string, line, col int, item string) {
 	var at Position
-	for i, l := range c.Locations {
+	for _, l := range c.Locations {
 		if l.Type == inCondition {
-			at = c.wordAt(at, l.Position.Offset-c.Locations[i-1].Position.Offset)
+			at = c.wordAt(at, c.near)
 			break
 		}
 		at = l.Position

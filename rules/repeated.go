@@ -108,7 +108,11 @@ func UnmetPlugins(rs *Ruleset, loaded []Plugin) string {
 	if loaded == nil {
 		loaded = BuiltinPlugins()
 	}
-	for _, p := range rs.plugins {
+	return unmet(rs.plugins, loaded)
+}
+
+func unmet(required []PluginRequirement, loaded []Plugin) string {
+	for _, p := range required {
 		if why := p.unmet(loaded); why != "" {
 			return why
 		}

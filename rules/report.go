@@ -54,6 +54,8 @@ type Report struct {
 	// PluginError says which required plugin is missing. It stands alone:
 	// nothing else is worth reading then.
 	PluginError string
+	// Unmet says the same, whether or not it stopped the load.
+	Unmet string
 }
 
 // OK reports whether everything was loaded.

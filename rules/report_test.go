@@ -95,6 +95,7 @@ func TestHintsFindThePlaceInTheFile(t *testing.T) {
 		"behind a list":       {"  condition: evt.type in (opens) and proc.nmae = x\n", "4:38"},
 		"the end of the text": {"  condition: evt.type = open and\n", "4:30"},
 		"a macro's name":      {"  condition: evt.type = open and (no_macro)\n", "4:35"},
+		"a bad value":         {"  condition: evt.type = open and proc.pid = x1y\n", "4:45"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -55,12 +55,14 @@ type Check struct {
 // Unknown is a name in a check on evt.type that nothing has.
 type Unknown struct {
 	Pos  filter.Pos
+	In   filter.Pos // where the check begins
 	Name string
 }
 
 // Error says why the events of a condition cannot be told.
 type Error struct {
 	Pos filter.Pos
+	In  filter.Pos // where the check begins that Pos is in
 	Msg string
 }
 
@@ -76,7 +78,7 @@ func (r *Result) UnknownName() error {
 		return nil
 	}
 	u := r.Unknown[0]
-	return &Error{u.Pos, "unknown event type " + u.Name}
+	return &Error{u.Pos, u.In, "unknown event type " + u.Name}
 }
 
 // EventNames returns the names of all event types in Types, sorted. The
@@ -147,11 +149,11 @@ func (r *Result) collect(cond filter.Node) (err error) {
 		}
 		switch n := n.(type) {
 		case *filter.Unary:
-			err = refuse(n.Left)
+			err = refuse(n, n.Left)
 			return false
 		case *filter.Binary:
 			if comparesNames(n) {
-				err = refuse(n.Left)
+				err = refuse(n, n.Left)
 			}
 			if err == nil && isTypeField(n.Left) {
 				err = r.collectNames(n)
@@ -174,13 +176,13 @@ func comparesNames(n *filter.Binary) bool {
 }
 
 // refuse returns an error for an event type under a transformer.
-func refuse(n filter.Node) (err error) {
+func refuse(check, n filter.Node) (err error) {
 	if _, ok := n.(*filter.Transform); !ok {
 		return nil
 	}
 	filter.Inspect(n, func(n filter.Node) bool {
 		if isTypeField(n) {
-			err = &Error{n.Pos(), fmt.Sprintf("'%s' cannot be used with a transformer", n)}
+			err = &Error{n.Pos(), check.Pos(), fmt.Sprintf("'%s' cannot be used with a transformer", n)}
 		}
 		return err == nil
 	})
@@ -193,7 +195,7 @@ func (r *Result) collectNames(n *filter.Binary) error {
 		if !comparesNames(n) {
 			return nil
 		}
-		return &Error{n.Right.Pos(), fmt.Sprintf("'%s' cannot be compared with another field", n.Left)}
+		return &Error{n.Right.Pos(), n.At, fmt.Sprintf("'%s' cannot be compared with another field", n.Left)}
 	}
 	if _, ok := typeNames(n); !ok {
 		return nil
@@ -201,7 +203,7 @@ func (r *Result) collectNames(n *filter.Binary) error {
 	r.Checks = append(r.Checks, Check{n.At, n.String()})
 	for _, v := range literals(n.Right) {
 		if !known(v.Text) {
-			r.Unknown = append(r.Unknown, Unknown{v.At, v.Text})
+			r.Unknown = append(r.Unknown, Unknown{v.At, n.At, v.Text})
 		}
 	}
 	return nil

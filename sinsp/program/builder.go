@@ -158,9 +158,11 @@ func (b *Builder) expression(n filter.Node) (ref, error) {
 	case *filter.Identifier:
 		return never, errorAt(n, "filter error: unexpected identifier '%s'", n.Name)
 	case *filter.Unary:
-		return b.unary(n)
+		r, err := b.unary(n)
+		return r, inCheck(n.At, err)
 	case *filter.Binary:
-		return b.binary(n)
+		r, err := b.binary(n)
+		return r, inCheck(n.At, err)
 	}
 	return never, errorAt(n, "unexpected expression '%s'", n)
 }

@@ -14,9 +14,10 @@ import (
 // field, an operator that does not fit a type, a bad literal.
 type Error struct {
 	Pos  filter.Pos
-	Msg  string // without position and hint
-	Hint string // what was probably meant, or ""
-	Err  error  // the cause, such as a *fields.UnknownFieldError, or nil
+	In   filter.Pos // where the check begins that Pos is in
+	Msg  string     // without position and hint
+	Hint string     // what was probably meant, or ""
+	Err  error      // the cause, such as a *fields.UnknownFieldError, or nil
 }
 
 // Error implements error: line:column: message.
@@ -37,8 +38,17 @@ type Warning struct {
 	Msg string
 }
 
+// inCheck notes in err where the check begins that it is about.
+func inCheck(check filter.Pos, err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		e.In = check
+	}
+	return err
+}
+
 func errorAt(n filter.Node, format string, args ...any) error {
-	return &Error{Pos: n.Pos(), Msg: fmt.Sprintf(format, args...)}
+	return &Error{Pos: n.Pos(), In: n.Pos(), Msg: fmt.Sprintf(format, args...)}
 }
 
 // fieldError gives an error of the field table its place, and a hint when the
