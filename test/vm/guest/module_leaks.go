@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,9 +13,10 @@ import (
 
 // held is what the module keeps of the kernel.
 type held struct {
-	users     int // of the module
-	areas     int // of vmalloc memory that it has asked for: rings, scratch
-	available int // memory of the machine, KiB
+	users     int            // of the module
+	areas     int            // of vmalloc memory that it has asked for: rings, scratch
+	available int            // memory of the machine, KiB
+	memory    map[string]int // what it is used for, KiB: /proc/meminfo
 }
 
 // holds looks without what the kernel keeps only because nobody needs the room.
@@ -22,11 +24,31 @@ func holds() held {
 	_ = os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0)
 	h := held{areas: strings.Count(read("/proc/vmallocinfo"), "[tiercel]")}
 	h.users, _ = strconv.Atoi(strings.TrimSpace(read("/sys/module/tiercel/refcnt")))
-	_, text, _ := strings.Cut(read("/proc/meminfo"), "MemAvailable:")
-	if words := strings.Fields(text); len(words) > 0 {
-		h.available, _ = strconv.Atoi(words[0])
+	h.memory = map[string]int{}
+	for line := range strings.Lines(read("/proc/meminfo")) {
+		if words := strings.Fields(line); len(words) > 1 {
+			h.memory[strings.TrimSuffix(words[0], ":")], _ = strconv.Atoi(words[1])
+		}
 	}
+	h.available = h.memory["MemAvailable"]
 	return h
+}
+
+// String implements fmt.Stringer.
+func (h held) String() string {
+	return fmt.Sprintf("users %d, areas %d, available %d KiB", h.users, h.areas, h.available)
+}
+
+// since tells what the machine's memory is used for more or less than before.
+func (h held) since(began held) string {
+	var changes []string
+	for what, now := range h.memory {
+		if by := now - began.memory[what]; by > 2<<10 || by < -2<<10 {
+			changes = append(changes, fmt.Sprintf("%s %+d", what, by))
+		}
+	}
+	slices.Sort(changes)
+	return strings.Join(changes, ", ")
 }
 
 // backTo reports whether all is as it was. Memory of the machine comes and goes
@@ -41,7 +63,7 @@ func killedAgents() error {
 	const agents = 4
 	began := holds()
 	if began.areas == 0 {
-		return fmt.Errorf("the module's memory is not seen in /proc/vmallocinfo: %+v", began)
+		return fmt.Errorf("the module's memory is not seen in /proc/vmallocinfo: %v", began)
 	}
 	for range agents {
 		a, err := watch("kmod")
@@ -50,7 +72,7 @@ func killedAgents() error {
 		}
 		err = a.sees()
 		if during := holds(); err == nil && (during.users <= began.users || during.areas <= began.areas) {
-			err = fmt.Errorf("the agent's rings are not seen: %+v, before %+v", during, began)
+			err = fmt.Errorf("the agent's rings are not seen: %v, before %v", during, began)
 		}
 		if kill := a.kill(); err == nil {
 			err = kill
@@ -64,7 +86,7 @@ func killedAgents() error {
 		time.Sleep(200 * time.Millisecond)
 	}
 	if !ended.backTo(began) {
-		return fmt.Errorf("after %d killed agents the module holds %+v, before %+v", agents, ended, began)
+		return fmt.Errorf("after %d killed agents the module holds %v, before %v; KiB: %s", agents, ended, began, ended.since(began))
 	}
 	return steps(
 		step{"driver unload kmod", false, "unloaded the module"},
