@@ -54,7 +54,7 @@ func (h held) since(began held) string {
 // backTo reports whether all is as it was. Memory of the machine comes and goes
 // for other reasons, too; the rings of four agents would be 64 MiB.
 func (h held) backTo(began held) bool {
-	return h.users == began.users && h.areas == began.areas && h.available > began.available-32<<10
+	return h.users == began.users && h.areas == began.areas && h.available > began.available-48<<10
 }
 
 // killedAgents die with -9 while events flow: the module lets go of them, its
