@@ -72,6 +72,7 @@ func (c *cell) run(ctx context.Context, how manner) {
 	for try := 2; try <= tries && ctx.Err() == nil && c.crashedAlone(m); try++ {
 		c.again = fmt.Sprintf("run %d times: %s", try, strings.Join(strings.Fields(c.err.Error()), " "))
 		_ = os.Rename(c.console(), c.console()+".first")
+		m.OneThread = true // such a machine has not been seen to fail by itself
 		c.boot(ctx, m)
 	}
 	if err := c.keep(hash, how.commit); err != nil {
@@ -86,7 +87,7 @@ const tries = 3
 // of its kernel, or by an oops that QEMU made.
 func (c *cell) crashedAlone(m *machine.Machine) bool {
 	emulated := !m.KVM && c.said.Emulated()
-	return !c.said.Done && (!c.said.Oops || emulated) && !errors.Is(c.err, machine.ErrTime)
+	return !c.said.Done && (!c.said.Oops || emulated || errors.Is(c.err, machine.ErrStale)) && !errors.Is(c.err, machine.ErrTime)
 }
 
 func (c *cell) console() string { return filepath.Join(c.dir, "console") }

@@ -81,6 +81,7 @@ type Machine struct {
 	Time      time.Duration
 	Boot      time.Duration // when it must have said something; bootTime when 0
 	KVM       bool
+	OneThread bool     // of QEMU for all CPUs: slower where the host has one for each, never stale
 	Count     bool     // an instruction is a nanosecond, on one CPU
 	Extra     []string // more arguments of QEMU
 }
@@ -117,6 +118,8 @@ func (m *Machine) Run(ctx context.Context) error {
 		args, cpus = []string{"-accel", "tcg", "-icount", "shift=0,sleep=off"}, 1
 	case m.KVM:
 		args = []string{"-accel", "kvm"}
+	case m.OneThread:
+		args = []string{"-accel", "tcg,thread=single"}
 	}
 	args = append(args, arch.board...)
 	args = append(args, "-smp", strconv.Itoa(cpus), "-m", strconv.Itoa(mib), "-nodefaults", "-display", "none", "-no-reboot",
@@ -135,14 +138,16 @@ func (m *Machine) Run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.CombinedOutput()
+	out, err := m.watched(ctx, cmd, silent)
 	switch {
+	case errors.Is(context.Cause(ctx), ErrStale):
+		return context.Cause(ctx)
 	case errors.Is(context.Cause(ctx), ErrSilent):
 		return fmt.Errorf("%w in %v", ErrSilent, boot)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("%w after %v", ErrTime, limit)
 	case err != nil:
-		return fmt.Errorf("%s: %w %s", arch.Program, err, Tail(string(out), 2000))
+		return fmt.Errorf("%s: %w %s", arch.Program, err, Tail(out, 2000))
 	}
 	return nil
 }

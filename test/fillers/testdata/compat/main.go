@@ -12,8 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Only the goroutine of an init is sure to be on the first thread, whose events are
+// looked at: main may have been taken to another one before its first line.
+func init() { runtime.LockOSThread() }
+
 func main() {
-	runtime.LockOSThread()
 	name := os.Args[1]
 	fd, err := unix.Open(name, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o640)
 	check(err)
