@@ -21,8 +21,9 @@ type monitor struct {
 	err  error // the first one; nothing is asked after it
 }
 
-// answerTime is how long QEMU may take for an answer.
-const answerTime = 10 * time.Second
+// answerTime is how long QEMU may take for an answer, on a host with much to do:
+// a machine that was told to stand still must be told to go on.
+const answerTime = time.Minute
 
 // newMonitor returns a monitor, and the other end of its socket for QEMU.
 func newMonitor() (*monitor, *os.File, error) {

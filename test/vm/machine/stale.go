@@ -16,8 +16,10 @@ import (
 
 // ErrStale says that the emulator runs code that is no longer there. A kernel
 // changes its code by way of breakpoints; where one thread of QEMU translates
-// the code while another changes it, the translation of the breakpoint may stay.
-// The kernel's handler then finds no breakpoint, and tries again for ever.
+// the code while another changes it, the translation of the breakpoint may stay
+// (work item 4669 of QEMU's, in all versions so far). The handler of kernels
+// before 6.3 then finds no breakpoint, and tries again for ever; that of later
+// ones ends in an oops, see Emulated.
 var ErrStale = errors.New("QEMU runs a breakpoint that the kernel has taken away")
 
 // How a machine that says nothing is looked at.
@@ -40,8 +42,12 @@ func (m *Machine) watched(ctx context.Context, cmd *exec.Cmd, hung context.Cance
 	attach(cmd, end)
 	over := make(chan struct{})
 	cmd.Cancel = func() error {
-		<-over // the monitor is free
-		_ = os.WriteFile(m.Console+".cpus", []byte(mon.human(0, allRegisters)), 0o644)
+		select {
+		case <-over: // the monitor is free
+			_ = os.WriteFile(m.Console+".cpus", []byte(mon.human(0, allRegisters)), 0o644)
+		case <-time.After(time.Second):
+			mon.close() // QEMU itself does not answer
+		}
 		return cmd.Process.Kill()
 	}
 	var out bytes.Buffer
@@ -74,10 +80,11 @@ func (m *Machine) watch(ctx context.Context, mon *monitor) (uint64, error) {
 	var said int64
 	var where uint64
 	heard, found := time.Now(), 0
-	for tick := time.NewTicker(lookEvery); ; {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-			tick.Stop()
 			return 0, ctx.Err()
 		case <-tick.C:
 		}
