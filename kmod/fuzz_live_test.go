@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime"
+	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -228,25 +230,7 @@ func TestLiveAKilledConsumerLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 5 {
-		cmd := exec.Command(self, "-test.run=^TestLiveAKilledConsumerLeavesNothing$")
-		cmd.Env = append(os.Environ(), "TIERCEL_TEST_CONSUMER=1")
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := out.Read(make([]byte, 16)); err != nil {
-			t.Fatal(err)
-		}
-		if err := Unload(); err == nil {
-			t.Error("the module can be unloaded under its reader")
-		}
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = cmd.Wait()
+		killConsumer(t, self)
 	}
 	module := os.Getenv("TIERCEL_MODULE")
 	for range 10 {
@@ -267,4 +251,35 @@ func TestLiveAKilledConsumerLeavesNothing(t *testing.T) {
 		t.Errorf("%+v, %v", i, err)
 	}
 	stillWorks(t)
+}
+
+// killConsumer starts this test once more as a reader of the module, and kills it
+// while it reads. The reader never outlives this process: it would keep the module.
+func killConsumer(t *testing.T, self string) {
+	t.Helper()
+	// The signal comes when the thread ends that started it: that must be this one.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd := exec.Command(self, "-test.run=^TestLiveAKilledConsumerLeavesNothing$")
+	cmd.Env = append(os.Environ(), "TIERCEL_TEST_CONSUMER=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		_ = cmd.Wait()
+	}()
+	if _, err := out.Read(make([]byte, 16)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Unload(); err == nil {
+		t.Error("the module can be unloaded under its reader")
+	}
 }
