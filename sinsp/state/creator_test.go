@@ -57,6 +57,30 @@ func TestADaemonOfANamespaceIsACopyOfTheOneThatMadeIt(t *testing.T) {
 	}
 }
 
+// The kernel tells of the end of a process before it gives the children away.
+func TestADaemonWhoseCreatorHasJustEndedIsTheReapers(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		reaper []int64
+		later  uint64
+		want   int64
+	}{
+		{"the one that the kernel named", []int64{200}, 0, 200},
+		{"nobody named", nil, 0, 0},
+		{"too long ago", []int64{200}, 3e9, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newBoxes(t)
+			h.clone(201, 3, 0, inNamespace(2, 200))
+			h.exit(201, tc.reaper...)
+			h.tick()
+			h.ts += tc.later
+			h.cloned(202, 202, 201, FlagChildInPidns, inNamespace(3, 200))
+			h.parent(202, tc.want)
+		})
+	}
+}
+
 // What the creator opens after the call is not the child's.
 func TestTheFirstOfANamespaceHasWhatItsCreatorHadThen(t *testing.T) {
 	h := newHost(t)

@@ -155,6 +155,9 @@ func (e *Engine) cloneChild(ev *Event) {
 	}
 	e.takeClone(ev, t, like, ptid)
 	t.PID, t.PTID = pid, ptid
+	if t.Flags&FlagThread == 0 {
+		t.PTID = e.livingParent(ptid)
+	}
 	if t.VTID == 1 && tid != 1 {
 		// The first of a pid namespace: its session and process group have no
 		// ids in there.
@@ -322,9 +325,9 @@ func onProcexit(e *Engine, ev *Event) {
 	if t == nil {
 		return
 	}
-	e.noteExit(t)
+	e.goneReaper, _ = ev.int(pReaperTID)
+	e.noteExit(t, e.goneReaper)
 	markDead(t)
 	e.leaveContainer(t)
 	e.gone = t
-	e.goneReaper, _ = ev.int(pReaperTID)
 }

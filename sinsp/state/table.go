@@ -357,20 +357,32 @@ func (e *Engine) leave(t *Thread) {
 	}
 }
 
-// exitedSize is how many exited children are remembered, so that a parent whose
-// clone event comes later than its child's exit does not bring it back.
+// exitedSize is how many exited threads are remembered, so that a parent whose
+// clone event comes later than its child's exit does not bring it back, and so
+// that a child which comes later than its parent's exit has the one that took it.
 const exitedSize = 8192
 
 type exitedThread struct {
 	tid, ptid int64
+	reaper    int64 // 0: not said
 	ts        uint64
 }
 
 // sameCall is how far apart the two sides of one clone are at most, in ns.
 const sameCall = 2e9
 
-func (e *Engine) noteExit(t *Thread) {
-	e.exited[uint64(t.TID)%exitedSize] = exitedThread{t.TID, t.PTID, e.now}
+func (e *Engine) noteExit(t *Thread, reaper int64) {
+	e.exited[uint64(t.TID)%exitedSize] = exitedThread{t.TID, t.PTID, reaper, e.now}
+}
+
+// livingParent returns ptid, or who took the children of ptid when that has just
+// ended: the kernel tells of an end before it gives the children away.
+func (e *Engine) livingParent(ptid int64) int64 {
+	x := e.exited[uint64(ptid)%exitedSize]
+	if x.tid == ptid && x.reaper > 0 && near(e.now, x.ts) && e.Thread(ptid) == nil {
+		return x.reaper
+	}
+	return ptid
 }
 
 func (e *Engine) justExited(tid, ptid int64) bool {
