@@ -151,7 +151,7 @@ rules:
     ours.yaml: |
       - rule: Ours
         desc: A rule of the test.
-        condition: evt.type in (execve, execveat) and proc.name = sleep and proc.args = "9271"
+        condition: evt.type in (execve, execveat) and proc.name = sleep and proc.args = "0000"
         output: ours pod=%k8s.pod.name
         priority: NOTICE
 `)
@@ -160,7 +160,7 @@ rules:
 	if now := n.podNames(); now == first {
 		n.t.Errorf("changed values start no new pod: %s", now)
 	}
-	n.k("exec", "victim", "--", "sh", "-c", "sleep 9271 & true")
+	n.k("exec", "victim", "--", "sleep", "0000")
 	n.until("an alert of an own rule", func() error {
 		all, err := n.alerts("app.kubernetes.io/instance=tiercel")
 		if err != nil {
