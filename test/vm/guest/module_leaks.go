@@ -15,7 +15,7 @@ import (
 type held struct {
 	users     int            // of the module
 	areas     int            // of vmalloc memory that it has asked for: rings, scratch
-	available int            // memory of the machine, KiB
+	available int            // memory of the machine, with what waits for its CPUs' next use, KiB
 	memory    map[string]int // what it is used for, KiB: /proc/meminfo
 }
 
@@ -30,8 +30,22 @@ func holds() held {
 			h.memory[strings.TrimSuffix(words[0], ":")], _ = strconv.Atoi(words[1])
 		}
 	}
-	h.available = h.memory["MemAvailable"]
+	h.memory["parked"] = parked(read("/proc/zoneinfo")) * os.Getpagesize() >> 10
+	h.available = h.memory["MemAvailable"] + h.memory["parked"]
 	return h
+}
+
+// parked returns how many free pages lie in lists of single CPUs. The kernel does
+// not count them as free, and with two CPUs and 1 GiB of memory 5.14 to 6.6 keep up
+// to 54 MiB there for as long as nobody is short of memory.
+func parked(zoneinfo string) (pages int) {
+	for line := range strings.Lines(zoneinfo) {
+		if words := strings.Fields(line); len(words) == 2 && words[0] == "count:" {
+			n, _ := strconv.Atoi(words[1])
+			pages += n
+		}
+	}
+	return pages
 }
 
 // String implements fmt.Stringer.
