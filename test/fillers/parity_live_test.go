@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -148,6 +149,7 @@ func parity(t *testing.T, last bool) (lost string, done bool) {
 	played := scenario(t, compat)
 	tids := append([]int64{mine, forks(t)}, played...)
 	unix.RawSyscall(markCall, 0, 0, 0)
+	visitCPUs(t)
 	for _, w := range all {
 		if err := w.driver.Stop(); err != nil {
 			t.Fatal(err)
@@ -181,6 +183,29 @@ func parity(t *testing.T, last bool) (lost string, done bool) {
 		t.Error("a file behind a link is not told under its own name")
 	}
 	return "", true
+}
+
+// visitCPUs runs on each processor once. A task that ends is waited for before its
+// last switch; where we run, it has been switched away from, before all drivers.
+func visitCPUs(t *testing.T) {
+	t.Helper()
+	var all unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		t.Fatal(err)
+	}
+	for cpu := range 8 * len(all) * int(unsafe.Sizeof(all[0])) {
+		if !all.IsSet(cpu) {
+			continue
+		}
+		var one unix.CPUSet
+		one.Set(cpu)
+		if err := unix.SchedSetaffinity(0, &one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := unix.SchedSetaffinity(0, &all); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // opens reports whether a name that ends so is in the events.
@@ -288,8 +313,16 @@ func compareThread(t *testing.T, w, modern *watched, want, got []*scap.Event) {
 		i, j = i+1, j+1
 	}
 	if uint64(len(want)-i) > w.missed || uint64(len(got)-j) > modern.missed {
-		t.Errorf("%s: %d events, want %d", w.kind, len(got), len(want))
+		t.Errorf("%s: %d events, want %d; only here: %v, not here: %v", w.kind, len(got), len(want), enums(got[j:]), enums(want[i:]))
 	}
+}
+
+// enums names the first of the events.
+func enums(events []*scap.Event) (out []string) {
+	for _, e := range events[:min(len(events), 5)] {
+		out = append(out, e.Info().Enum)
+	}
+	return out
 }
 
 // find returns how far ahead the event is, 0 if it is not near.
