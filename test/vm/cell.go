@@ -36,6 +36,7 @@ type cell struct {
 // manner is how the cells of a run are run.
 type manner struct {
 	kvm, resume  bool
+	second       bool   // a cell whose tests fail is run once more
 	commit, tree string // what is tested: the commit, and a hash of its files
 }
 
@@ -75,6 +76,12 @@ func (c *cell) run(ctx context.Context, how manner) {
 		m.OneThread = true // such a machine has not been seen to fail by itself
 		c.boot(ctx, m)
 	}
+	if how.second && ctx.Err() == nil && c.mayDiffer(m) {
+		c.again = "run 2 times; the first failed: " + machine.Tail(strings.Join(c.said.Failed, "; "), 300)
+		fmt.Printf("%s %s failed and is run once more; the end of its console:\n%s\n", c.kernel.Release, c.kind.name, machine.Tail(c.said.Text, 4000))
+		_ = os.Rename(c.console(), c.console()+".first")
+		c.boot(ctx, m)
+	}
 	if err := c.keep(hash, how.commit); err != nil {
 		c.err = err
 	}
@@ -88,6 +95,14 @@ const tries = 3
 func (c *cell) crashedAlone(m *machine.Machine) bool {
 	emulated := !m.KVM && c.said.Emulated()
 	return !c.said.Done && (!c.said.Oops || emulated || errors.Is(c.err, machine.ErrStale)) && !errors.Is(c.err, machine.ErrTime)
+}
+
+// mayDiffer reports whether another run may tell another thing: tests failed in a
+// machine that is emulated, whose clocks jump and whose processors stand still for
+// as long as the host likes. What the kernel's log says is never a matter of time.
+func (c *cell) mayDiffer(m *machine.Machine) bool {
+	return !m.KVM && c.said.Done && !c.said.Oops && len(c.said.Failed) > 0 &&
+		!slices.ContainsFunc(c.said.Failed, func(f string) bool { return strings.HasPrefix(f, "kernel log") })
 }
 
 func (c *cell) console() string { return filepath.Join(c.dir, "console") }

@@ -62,6 +62,7 @@ func run(ctx context.Context) error {
 	accel := flag.String("accel", "auto", "tcg, kvm, or auto: kvm where a test machine comes up with it")
 	limit := flag.Duration("timeout", 4*time.Hour, "of the whole run")
 	document := flag.String("record", "", "document to put the table into (docs/kernels.md)")
+	second := flag.Bool("second", false, "run a cell whose tests fail once more where it is emulated, and say so; failed is what fails twice")
 	resume := flag.Bool("resume", false, "leave out cells that have passed with the same files before")
 	flag.Parse()
 	ctx, cancel := context.WithTimeoutCause(ctx, *limit, fmt.Errorf("the run took longer than %v", *limit))
@@ -93,7 +94,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	how := manner{kvm: kvm, resume: *resume}
+	how := manner{kvm: kvm, resume: *resume, second: *second}
 	how.commit, how.tree = sources()
 	var group errgroup.Group
 	group.SetLimit(*parallel)
