@@ -24,11 +24,11 @@ func (r *run) checkOutputs() error {
 
 // initOutputs opens the outputs.
 func (r *run) initOutputs() (bool, error) {
-	if r.opts.DryRun {
-		return false, nil
-	}
 	if err := r.checkOutputs(); err != nil {
 		return true, err
+	}
+	if r.opts.DryRun {
+		return false, nil
 	}
 	r.alerts = r.newHub()
 	return false, nil

@@ -95,12 +95,12 @@ func (c *Config) checkNames() error {
 		lower = "informational"
 	}
 	if !contains(Priorities, lower) {
-		return messagef("Unknown priority %q--must be one of %s%s", c.Priority, strings.Join(Priorities, ", "), c.at("priority"))
+		return messagef("Unknown priority \"%s\"--must be one of %s%s", c.Priority, strings.Join(Priorities, ", "), c.at("priority"))
 	}
 	c.Priority = lower
 	matching := strings.ToLower(c.RuleMatching)
 	if matching != "first" && matching != "all" {
-		return messagef("Unknown rule matching strategy %q--must be one of first, all%s", c.RuleMatching, c.at("rule_matching"))
+		return messagef("Unknown rule matching strategy \"%s\"--must be one of first, all%s", c.RuleMatching, c.at("rule_matching"))
 	}
 	c.RuleMatching = matching
 	if !contains(LogLevels, c.LogLevel) {
@@ -125,7 +125,7 @@ func (c *Config) checkOutputs() error {
 	case c.HTTP.Enabled && c.HTTP.URL == "":
 		return c.fail("http_output", "http output enabled but no url in configuration block")
 	case !ListenAddressOK(c.Webserver.Address):
-		return c.fail("webserver.listen_address", "webserver listen address %q is not a valid IP address", c.Webserver.Address)
+		return c.fail("webserver.listen_address", "webserver listen address \"%s\" is not a valid IP address", c.Webserver.Address)
 	}
 	return nil
 }
@@ -196,13 +196,15 @@ func (c *Config) CheckMetrics() error {
 		return nil
 	}
 	switch {
-	case c.Metrics.Interval != "" && strings.Trim(c.Metrics.Interval, "0123456789") == "" && c.Has("metrics.interval"):
-		return messagef("Metrics interval was passed as numeric value without Prometheus time unit. Please specify a time unit%s", c.at("metrics.interval"))
 	case ParseInterval(c.Metrics.Interval) < 100:
+		hint := ""
+		if c.Metrics.Interval != "" && strings.Trim(c.Metrics.Interval, "0123456789") == "" && c.Has("metrics.interval") {
+			hint = "It is a number without a time unit: specify one, such as " + c.Metrics.Interval + "ms."
+		}
 		return messagef("Metrics interval must have a minimum value of 100ms and reflect a Prometheus compliant time duration format: "+
-			"https://prometheus.io/docs/prometheus/latest/querying/basics/#time-durations. %s", c.at("metrics.interval"))
+			"https://prometheus.io/docs/prometheus/latest/querying/basics/#time-durations. %s%s", hint, c.at("metrics.interval"))
 	case !c.Metrics.OutputRule && c.Metrics.OutputFile == "" && !c.Webserver.Prometheus:
-		return messagef("Metrics are enabled with no output configured. Please enable at least one output channel (metrics.output_rule, metrics.output_file or webserver.prometheus_metrics_enabled)")
+		return messagef("Metrics are enabled with no output configured. Please enable at least one output channel ('metrics.output_rule', 'metrics.output_file' or 'webserver.prometheus_metrics_enabled')")
 	}
 	return nil
 }

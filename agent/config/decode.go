@@ -56,11 +56,21 @@ func (c *Config) decode() error {
 			case isText && n != nil && n.written:
 				*text = "null" // this is what a null is as a text
 			case n == nil || n.Kind != Scalar || !setScalar(dst, n.Text) || tooWide(dst, k):
+				c.warnUnfit(k, n)
 				setScalar(dst, k.Default)
 			}
 		}
 	}
 	return c.finishContainers()
+}
+
+// warnUnfit tells of a value that the default stands for and that the schema
+// check says nothing about: a number too large, or anything wrong in an option.
+func (c *Config) warnUnfit(k *Key, n *Node) {
+	if n == nil || n.Kind == Null || n.Origin.Line > 0 && k.leaf().check(n, "") != "" {
+		return
+	}
+	c.Warnings = append(c.Warnings, fmt.Sprintf("%s takes %s: the value%s does not fit, the default %q counts", k.Path, k.leaf().typ, c.at(k.Path), k.Default))
 }
 
 // tooWide reports whether a number does not fit where the reference has less
@@ -214,12 +224,29 @@ func badEntry(key string, n *Node, why string) error {
 	return fmt.Errorf("%s: %s: %s: %w", n.Origin, key, why, errConversion)
 }
 
-// text returns the text under key, "" when it is absent.
+// text returns the text under key, "" when it is absent; a null that is
+// written there is the text null.
 func (n *Node) text(key string) string {
-	if v := n.Get(key); v != nil && v.Kind == Scalar {
+	switch v := n.Get(key); {
+	case v == nil:
+		return ""
+	case v.written:
+		return "null"
+	case v.Kind == Scalar:
 		return v.Text
 	}
 	return ""
+}
+
+// onlyTexts refuses a list or a map under one of the keys of n, which is an
+// entry of the key.
+func (n *Node) onlyTexts(key string, names ...string) error {
+	for _, name := range names {
+		if v := n.Get(name); v != nil && (v.Kind == List || v.Kind == Map) {
+			return badEntry(key, v, name+" is a text")
+		}
+	}
+	return nil
 }
 
 func decodeRules(c *Config, n *Node) error {
@@ -228,6 +255,9 @@ func decodeRules(c *Config, n *Node) error {
 		sel, enable := item.Get("enable"), true
 		if sel == nil {
 			sel, enable = item.Get("disable"), false
+		}
+		if err := sel.onlyTexts("rules", "rule", "tag"); err != nil {
+			return err
 		}
 		s := RuleSwitch{Enable: enable, Rule: sel.text("rule"), Tag: sel.text("tag")}
 		if s.Rule == "" && s.Tag == "" {
@@ -238,19 +268,14 @@ func decodeRules(c *Config, n *Node) error {
 	return nil
 }
 
-// decodeStatic reads a map of texts; one that has anything else has nothing.
+// decodeStatic reads a map of texts.
 func decodeStatic(c *Config, n *Node) error {
+	if err := n.onlyTexts("static_fields", n.Keys...); err != nil {
+		return err
+	}
 	var fields []StaticField
-	for i, key := range n.Keys {
-		v := n.Items[i]
-		switch {
-		case v.Kind == List || v.Kind == Map:
-			return nil
-		case v.written:
-			fields = append(fields, StaticField{key, "null"})
-		default:
-			fields = append(fields, StaticField{key, v.Text})
-		}
+	for _, key := range n.Keys {
+		fields = append(fields, StaticField{key, n.text(key)})
 	}
 	c.StaticFields = fields
 	return nil
@@ -262,6 +287,12 @@ func decodeAppendOutput(c *Config, n *Node) error {
 			return badEntry("append_output", item, "an entry must be a map")
 		}
 		match := item.Get("match")
+		if match != nil && match.Kind == Scalar {
+			return badEntry("append_output", match, "match is a map")
+		}
+		if err := errors.Join(match.onlyTexts("append_output", "source", "rule"), item.onlyTexts("append_output", "extra_output")); err != nil {
+			return err
+		}
 		a := AppendOutput{
 			Source: match.text("source"), Rule: match.text("rule"),
 			ExtraOutput: item.text("extra_output"), Origin: item.Origin,
@@ -273,9 +304,6 @@ func decodeAppendOutput(c *Config, n *Node) error {
 				}
 			}
 			a.Tags = stringList(tags)
-		}
-		if v := item.Get("extra_output"); v != nil && (v.Kind == List || v.Kind == Map) {
-			return badEntry("append_output", v, "extra_output is a text")
 		}
 		if v := item.Get("suggested_output"); v != nil && !setScalar(&a.Suggested, v.Text) {
 			return badEntry("append_output", v, "suggested_output is true or false")
@@ -303,8 +331,8 @@ func (a *AppendOutput) decodeFields(n *Node) error {
 		switch {
 		case item.Kind == Scalar:
 			f = ExtraField{Name: item.Text, Raw: true}
-		case item.Kind == Map && len(item.Keys) == 1 && item.Items[0].Kind == Scalar:
-			f = ExtraField{Name: item.Keys[0], Format: item.Items[0].Text}
+		case item.Kind == Map && len(item.Keys) == 1 && item.onlyTexts("append_output", item.Keys...) == nil:
+			f = ExtraField{Name: item.Keys[0], Format: item.text(item.Keys[0])}
 		default:
 			return badEntry("append_output", item, "an extra field is a name or {name: format}")
 		}

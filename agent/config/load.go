@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -172,13 +171,13 @@ func (c *Config) readFile(path string, env func(string) (string, bool)) (*Node, 
 		return nil, err
 	}
 	c.Warnings = append(c.Warnings, twice...)
+	report := FileReport{Path: path, Status: "ok", Reason: Check(tree), SHA256: fmt.Sprintf("%x", sha256.Sum256(text))}
 	if tree.Kind == Null {
 		tree.Kind = Map
 	}
 	if tree.Kind != Map {
 		return nil, fmt.Errorf("%s: a configuration is a map of keys, this is %s", tree.Origin, tree.Kind)
 	}
-	report := FileReport{Path: path, Status: "ok", Reason: Check(tree), SHA256: fmt.Sprintf("%x", sha256.Sum256(text))}
 	if report.Reason != "" {
 		report.Status = "failed"
 	}
@@ -246,6 +245,9 @@ func (c *Config) include(s *Source) error {
 		if item.Kind == List || item.Kind == Map && item.Get("path") == nil {
 			return badEntry("config_files", item, "an entry is a path or {path, strategy}")
 		}
+		if err := item.onlyTexts("config_files", "path", "strategy"); err != nil {
+			return err
+		}
 		if path == "" {
 			continue // like a file that does not exist
 		}
@@ -294,6 +296,8 @@ func merge(to, from *Node, strategy string) error {
 	for i, key := range from.Keys {
 		v, old := from.Items[i], to.Get(key)
 		switch {
+		case strategy != "override" && strategy != "add-only" && v.Kind == List && len(v.Items) == 0 && (old == nil || old.Kind == Null):
+			// An empty list appended to nothing is nothing: the key stays absent.
 		case old == nil || strategy == "override":
 			to.set(key, v)
 		case strategy == "add-only":
@@ -324,7 +328,7 @@ func expandPath(path string) (files []string, folder bool, err error) {
 		return nil, true, err
 	}
 	for _, e := range entries {
-		full := filepath.Join(path, e.Name())
+		full := strings.TrimSuffix(path, "/") + "/" + e.Name() // as the user writes it
 		if info, err := os.Stat(full); err == nil && info.Mode().IsRegular() {
 			files = append(files, full)
 		}

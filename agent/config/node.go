@@ -57,6 +57,7 @@ type Node struct {
 	Keys    []string
 	Items   []*Node // of a list, or the values of Keys
 	Origin  Origin
+	twice   *Node // of a map: a value that does not count, because its key is there before
 	// KeyOrigin is where the key stands that the value is of, in a file.
 	KeyOrigin Origin
 }
@@ -71,7 +72,7 @@ const (
 )
 
 // parse reads the first document of a YAML text, expanding ${NAME} in every
-// scalar by env (nil: no expansion). An empty text gives an empty map. Of
+// scalar by env (nil: no expansion). An empty text gives nothing. Of
 // repeated keys the first counts, as in the reference; the warnings name them.
 func parse(text []byte, file string, env func(string) (string, bool)) (n *Node, warnings []string, err error) {
 	if len(text) > maxFileSize {
@@ -89,7 +90,7 @@ func parse(text []byte, file string, env func(string) (string, bool)) (n *Node, 
 	}
 	b := builder{file: file, env: env}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 {
-		return &Node{Kind: Map, Origin: Origin{File: file, Line: 1, Col: 1}}, nil, nil
+		return &Node{Origin: Origin{File: file, Line: 1, Col: 1}}, nil, nil
 	}
 	n, err = b.build(doc.Content[0])
 	return n, b.warnings, err
@@ -190,6 +191,7 @@ func (b *builder) buildMap(y *yaml.Node, n *Node) error {
 		}
 		item.KeyOrigin = Origin{File: b.file, Line: k.Line, Col: k.Column}
 		if line, seen := first[k.Value]; seen {
+			n.twice = item
 			if len(b.warnings) < maxStray {
 				b.warnings = append(b.warnings, fmt.Sprintf("configuration key %q (%s) is there twice: the first one, on line %d, counts", k.Value, item.KeyOrigin, line))
 			}

@@ -198,6 +198,9 @@ func (s *Shape) checkObject(n *Node, at string) string {
 			return r
 		}
 	}
+	if n.twice != nil {
+		return (&Node{Origin: n.twice.KeyOrigin}).faulty(at, "has a key twice.")
+	}
 	for _, p := range s.props {
 		if p.required && n.Get(p.name) == nil {
 			return n.faulty(at, "lacks the required key %q.", p.name)
@@ -216,12 +219,12 @@ func (n *Node) faulty(at, format string, args ...any) string {
 }
 
 func (s *Shape) checkScalar(n *Node, at string) string {
-	text := n.Text
+	text := strings.TrimLeft(n.Text, " \t\n\v\f\r")
 	var v float64
 	var err error
 	switch s.typ {
 	case "boolean":
-		if text != "true" && text != "false" {
+		if n.Text != "true" && n.Text != "false" {
 			return n.faulty(at, "must be true or false, is %q.", text)
 		}
 	case "integer":
@@ -229,9 +232,10 @@ func (s *Shape) checkScalar(n *Node, at string) string {
 		i, err = strconv.ParseInt(text, 10, 64)
 		v = float64(i)
 	case "number":
-		if v, err = strconv.ParseFloat(text, 64); err != nil {
+		digits := strings.ReplaceAll(text, "_", "?") // Go takes 1_000 for a number
+		if v, err = strconv.ParseFloat(digits, 64); err != nil {
 			var i int64
-			i, err = strconv.ParseInt(text, 0, 64) // hexadecimal
+			i, err = strconv.ParseInt(digits, 0, 64) // hexadecimal
 			v = float64(i)
 		}
 	}
@@ -240,7 +244,7 @@ func (s *Shape) checkScalar(n *Node, at string) string {
 		return n.faulty(at, "must be a number, is %q.", text)
 	case s.limited && (v < s.min || v > s.max):
 		return n.faulty(at, "must lie between %s and %s, is %s.", plain(s.min), plain(s.max), text)
-	case s.enum != nil && !contains(s.enum, text):
+	case s.enum != nil && !contains(s.enum, n.Text):
 		return n.faulty(at, "must be one of %s, is %q.", strings.Join(s.enum, ", "), text)
 	}
 	return ""
