@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/scaptest"
 )
 
 // CPUs that share a ring wait for each other, in the middle of task switches and
@@ -67,11 +68,9 @@ func TestLiveCPUsShareARingWhileTasksMove(t *testing.T) {
 		t.Fatal(err)
 	}
 	var st scap.Stats
-	if err := d.Stats(&st); err != nil {
-		t.Fatal(err)
-	}
+	scaptest.Account(t, d, &st)
 	t.Logf("%d seen, %d delivered, %d lost", st.Seen, st.Delivered, st.Drops())
-	if st.Delivered < 1000 || st.Seen != st.Delivered+st.Drops() {
+	if st.Delivered < 1000 {
 		t.Errorf("%d seen, %d delivered, %d lost", st.Seen, st.Delivered, st.Drops())
 	}
 }

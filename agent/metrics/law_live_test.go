@@ -6,15 +6,18 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/tiercel/tiercel/drivers"
 	"github.com/tiercel/tiercel/scap"
+	"github.com/tiercel/tiercel/scap/scaptest"
 	"github.com/tiercel/tiercel/test/live"
 )
 
-// What is told under load adds up at every moment: seen = delivered + lost.
+// What is told under load adds up: seen = delivered + lost, but for the events that
+// are under way; never are more delivered and lost than were seen.
 func TestSeenIsDeliveredAndDroppedUnderLoad(t *testing.T) {
 	live.Require(t)
 	drv, err := drivers.Open(drivers.Auto, drivers.Options{RingBytes: 64 << 10}) // small: some are lost
@@ -39,7 +42,7 @@ func TestSeenIsDeliveredAndDroppedUnderLoad(t *testing.T) {
 		}
 	}()
 	b, batch, got := NewBoard(), scap.Batch{}, Sample{}
-	samples, lost := 0, uint64(0)
+	samples, lost, underWay := 0, uint64(0), uint64(8*runtime.NumCPU())
 	for end := time.Now().Add(time.Minute); time.Now().Before(end) && (samples < 2000 || lost == 0); samples++ {
 		if samples%100 == 0 { // seldom: the ring fills
 			if err := drv.Next(&batch, time.Millisecond); err != nil {
@@ -54,7 +57,7 @@ func TestSeenIsDeliveredAndDroppedUnderLoad(t *testing.T) {
 		}
 		b.Commit()
 		b.Read(&got)
-		if c := got.Driver.Counters; c.Seen != c.Delivered+c.Drops() {
+		if c := got.Driver.Counters; c.Seen < c.Delivered+c.Drops() || c.Seen > c.Delivered+c.Drops()+underWay {
 			t.Fatalf("sample %d: %+v", samples, c)
 		}
 		lost = got.Driver.Drops()
@@ -62,6 +65,7 @@ func TestSeenIsDeliveredAndDroppedUnderLoad(t *testing.T) {
 	if got.Driver.Delivered == 0 || lost == 0 {
 		t.Errorf("delivered %d, lost %d: the load was none", got.Driver.Delivered, lost)
 	}
+	scaptest.Account(t, drv, &got.Driver)
 	var byCall uint64
 	for _, n := range got.Driver.DropsBySyscall {
 		byCall += n
